@@ -1,0 +1,92 @@
+# Finds out what is missing to build and test, and installs it. Sourced.
+# shellcheck shell=bash
+
+oldest_rust=1.85
+
+# cargo_is_there: a Rust toolchain that is new enough; nothing here installs one.
+cargo_is_there() {
+    if ! command -v cargo >/dev/null && [[ -x $HOME/.cargo/bin/cargo ]]; then
+        PATH=$HOME/.cargo/bin:$PATH
+    fi
+    command -v cargo >/dev/null || stop \
+        "cargo is not installed: get Rust $oldest_rust or later from https://rustup.rs (or Debian 13's package cargo) and try again"
+    local version
+    version=$(cargo --version | cut -d' ' -f2)
+    (($(comparable "$version") >= $(comparable "$oldest_rust"))) || stop \
+        "cargo $version is too old, $oldest_rust or later is needed: rustup update stable"
+}
+
+# missing_packages NGINX: names of the Debian packages whose contents are not there.
+missing_packages() {
+    local nginx=$1
+    command -v "${CC:-cc}" >/dev/null || say gcc
+    [[ -e /usr/include/stdlib.h ]] || say libc6-dev
+    has_libclang || say libclang-dev
+    [[ -e /usr/include/openssl/ssl.h ]] || say libssl-dev
+    [[ -e /usr/include/pcre2.h ]] || say libpcre2-dev
+    [[ -e /usr/include/zlib.h ]] || say zlib1g-dev
+    case $nginx in
+    system)
+        [[ -n ${NGINX_BINARY:-} ]] || [[ -x /usr/sbin/nginx ]] || say nginx
+        [[ -e /usr/share/nginx/src/conf_flags ]] || say nginx-dev
+        ;;
+    vendored) command -v make >/dev/null || say make ;;
+    esac
+}
+
+has_libclang() {
+    [[ -n ${LIBCLANG_PATH:-} ]] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null ||
+        compgen -G '/usr/lib*/libclang*.so*' >/dev/null ||
+        compgen -G '/usr/lib/*/libclang*.so*' >/dev/null
+}
+
+# missing_lint_tools: rustfmt and clippy, by the names of Debian's packages.
+missing_lint_tools() {
+    cargo fmt --version >/dev/null 2>&1 || say rustfmt
+    cargo clippy --version >/dev/null 2>&1 || say rust-clippy
+}
+
+# install PACKAGE...
+install() {
+    local command="apt-get update && apt-get install -y --no-install-recommends $*"
+    command -v apt-get >/dev/null || stop \
+        "missing, by the names of Debian's packages: $*; install them and try again"
+
+    local as_root=()
+    if ((EUID != 0)); then
+        if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; then
+            as_root=(sudo)
+        else
+            stop "missing packages, and neither root nor sudo to install them; as root run: $command"
+        fi
+    fi
+
+    say "installing with apt-get: $*"
+    [[ " $* " != *" nginx "* ]] || say \
+        "note: Debian's package nginx starts a server of its own on port 80; to stop it: systemctl disable --now nginx"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c "$command" || stop \
+        "apt-get could not install what is missing; as root run: $command"
+}
+
+# set_up NGINX...: whatever is needed to build for these.
+set_up() {
+    cargo_is_there
+    local missing nginx
+    missing=$(for nginx in "$@"; do missing_packages "$nginx"; done | sort -u | tr '\n' ' ')
+    # shellcheck disable=SC2086 # a list of words
+    [[ -z $missing ]] || install $missing
+}
+
+# set_up_lint: rustfmt and clippy.
+set_up_lint() {
+    local missing
+    missing=$(missing_lint_tools | tr '\n' ' ')
+    [[ -n $missing ]] || return 0
+    if command -v rustup >/dev/null; then
+        say "installing with rustup: rustfmt clippy"
+        rustup component add rustfmt clippy
+    else
+        # shellcheck disable=SC2086 # a list of words
+        install $missing
+    fi
+}
