@@ -1,0 +1,13 @@
+//! The wire formats: bytes in, bytes out.
+//!
+//! Nothing here knows nginx, a clock or shared memory, and nothing is `unsafe`. A handler evaluates
+//! its variables, hands the bytes to this layer, and sends what comes back.
+
+pub mod channel_path;
+pub mod chunk;
+pub mod cursor;
+pub mod date;
+pub mod json;
+pub mod percent;
+pub mod statistics;
+pub mod template;

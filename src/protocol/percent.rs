@@ -1,0 +1,110 @@
+//! Percent-decoding of the values that a configuration computes for each request.
+
+use memchr::memchr;
+
+/// Decodes `%HH` once, into a copy (PATH-4, DIR-162, DIR-163).
+///
+/// Malformed escapes follow PATH-5: a `%` before a byte that is no hexadecimal digit is dropped and
+/// the byte kept; a bad second digit drops all three bytes; an escape cut short is dropped.
+/// `?` is an ordinary byte and `+` is not a space.
+pub fn decode(value: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(percent) = memchr(b'%', rest) {
+        decoded.extend_from_slice(&rest[..percent]);
+        rest = match rest[percent + 1..] {
+            [high, low, ref after @ ..] if high.is_ascii_hexdigit() => {
+                if let (Some(high), Some(low)) = (digit(high), digit(low)) {
+                    decoded.push(high << 4 | low);
+                }
+                after
+            }
+            [high, ..] if high.is_ascii_hexdigit() => &[],
+            [byte, ref after @ ..] => {
+                decoded.push(byte);
+                after
+            }
+            [] => &[],
+        };
+    }
+    decoded.extend_from_slice(rest);
+    decoded
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn escapes_become_bytes() {
+        // DIR-162, PATH-4
+        assert_eq!(decode(b"k%41"), b"kA");
+        assert_eq!(decode(b"%2f%2F%2E"), b"//.");
+        assert_eq!(decode(b"%00%0a%FF"), b"\x00\x0a\xff");
+        assert_eq!(decode(b"a+b"), b"a+b");
+        assert_eq!(decode(b""), b"");
+    }
+
+    #[test]
+    fn decoding_is_done_once() {
+        // PATH-3
+        assert_eq!(decode(b"%2525"), b"%25");
+        assert_eq!(decode(b"me%252Ff"), b"me%2Ff");
+    }
+
+    #[test]
+    fn malformed_escapes() {
+        // PATH-5, DIR-162
+        assert_eq!(decode(b"%zz"), b"zz");
+        assert_eq!(decode(b"a%zzb"), b"azzb");
+        assert_eq!(decode(b"%4z"), b"");
+        assert_eq!(decode(b"a%4zb"), b"ab");
+        assert_eq!(decode(b"a%"), b"a");
+        assert_eq!(decode(b"a%4"), b"a");
+        assert_eq!(decode(b"a%z"), b"az");
+        assert_eq!(decode(b"%%41"), b"%41");
+        assert_eq!(decode(b"%4%41"), b"41");
+    }
+
+    #[test]
+    fn a_question_mark_is_ordinary() {
+        // PATH-6, the sane choice
+        assert_eq!(decode(b"d%3Fxx"), b"d?xx");
+        assert_eq!(decode(b"q1?b%41"), b"q1?bA");
+    }
+
+    fn encode(value: &[u8], escape: impl Fn(u8) -> bool) -> Vec<u8> {
+        let mut encoded = Vec::new();
+        for &byte in value {
+            if byte == b'%' || escape(byte) {
+                encoded.extend_from_slice(format!("%{byte:02X}").as_bytes());
+            } else {
+                encoded.push(byte);
+            }
+        }
+        encoded
+    }
+
+    proptest! {
+        #[test]
+        fn an_encoded_value_comes_back(value: Vec<u8>) {
+            prop_assert_eq!(decode(&encode(&value, |_| true)), value.clone());
+            prop_assert_eq!(decode(&encode(&value, |_| false)), value.clone());
+            prop_assert_eq!(decode(&encode(&value, |byte| byte % 3 == 0)), value);
+        }
+
+        #[test]
+        fn a_value_never_grows(value in "[%0-9a-gA-G?+/]{0,40}") {
+            let decoded = decode(value.as_bytes());
+            prop_assert!(decoded.len() <= value.len());
+            if !value.contains('%') {
+                prop_assert_eq!(decoded, value.into_bytes());
+            }
+        }
+    }
+}
