@@ -1,0 +1,127 @@
+//! The zone's allocator: small objects in pages of one size class, large ones in runs of pages.
+//!
+//! Classes go in steps of 16 bytes up to 512, then by how many fit a page. What is in use is a bitmap in
+//! the page's descriptor, outside the page; objects carry no header. All of it changes through the
+//! journal, so an allocation belongs to its section and disappears with it.
+
+use super::layout::{CLASSES, PAGE, page_ref};
+use super::memory::Ref;
+use super::pages::{PageState, pages_for};
+use super::section::Section;
+
+/// The zone has no room for what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not enough shared memory")]
+pub struct Full;
+
+const STEP: usize = 16;
+const SMALLEST: usize = 32;
+const STEPPED: usize = 31;
+const LARGE_CLASSES: [usize; CLASSES - STEPPED] = [576, 672, 816, 1024, 1360, 2048];
+
+/// Largest object that shares a page.
+pub const LARGEST_SMALL: usize = 2048;
+
+/// Bytes of the objects of a class.
+pub fn class_size(class: usize) -> usize {
+    if class < STEPPED { SMALLEST + class * STEP } else { LARGE_CLASSES[class - STEPPED] }
+}
+
+/// Objects of a class in a page.
+pub fn class_count(class: usize) -> usize {
+    PAGE / class_size(class)
+}
+
+fn class_of(size: usize) -> usize {
+    if size <= 512 {
+        size.max(SMALLEST).div_ceil(STEP) - SMALLEST / STEP
+    } else {
+        STEPPED + LARGE_CLASSES.iter().position(|&class| class >= size).unwrap_or(0)
+    }
+}
+
+/// Zone bytes that an object of `size` bytes takes.
+pub fn footprint(size: usize) -> usize {
+    if size <= LARGEST_SMALL { class_size(class_of(size)) } else { pages_for(size) * PAGE }
+}
+
+impl Section<'_> {
+    /// Takes room for `size` bytes. Its content is whatever was there before.
+    pub fn allocate<T>(&self, size: usize) -> Result<Ref<T>, Full> {
+        self.note_allocation();
+        let at = if size <= LARGEST_SMALL {
+            self.allocate_small(class_of(size))?
+        } else {
+            let page = self.take_run(pages_for(size)).ok_or(Full)?;
+            page_ref(self.geometry().plan().pages_at, page, 0)
+        };
+        self.add64(&self.root().used, footprint(size) as u64);
+        Ok(at)
+    }
+
+    /// Gives an object back.
+    pub fn free<T>(&self, object: Ref<T>) {
+        self.note_free();
+        let within = object.offset() - self.geometry().plan().pages_at;
+        let (page, offset) = (within / PAGE, within % PAGE);
+        let bytes = match self.page(page).page_state() {
+            PageState::Run(n) if offset == 0 => {
+                self.give_run(page, n);
+                n * PAGE
+            }
+            PageState::Small(class) if offset.is_multiple_of(class_size(class)) => {
+                self.free_small(page, class, offset / class_size(class));
+                class_size(class)
+            }
+            other => panic!("freeing {object:?} in a page that is {other:?}"),
+        };
+        self.sub64(&self.root().used, bytes as u64);
+    }
+
+    fn allocate_small<T>(&self, class: usize) -> Result<Ref<T>, Full> {
+        let partial = &self.root().partial[class];
+        let page = match partial.get().checked_sub(1) {
+            Some(page) => page as usize,
+            None => {
+                let page = self.take_run(1).ok_or(Full)?;
+                let info = self.page(page);
+                self.set_page_state(page, PageState::Small(class));
+                self.set(&info.free, class_count(class) as u32);
+                info.used.iter().for_each(|word| self.set(word, 0));
+                self.link_page(partial, info, page);
+                page
+            }
+        };
+        let info = self.page(page);
+        let (i, word) = info
+            .used
+            .iter()
+            .enumerate()
+            .find(|(_, word)| word.get() != u32::MAX)
+            .expect("a page in the partial list has room");
+        let bit = word.get().trailing_ones() as usize;
+        self.set(word, word.get() | 1 << bit);
+        self.sub(&info.free, 1);
+        if info.free.get() == 0 {
+            self.unlink_page(partial, info);
+        }
+        Ok(page_ref(self.geometry().plan().pages_at, page, (i * 32 + bit) * class_size(class)))
+    }
+
+    fn free_small(&self, page: usize, class: usize, index: usize) {
+        let info = self.page(page);
+        let partial = &self.root().partial[class];
+        let word = &info.used[index / 32];
+        let bit = 1 << (index % 32);
+        assert!(word.get() & bit != 0, "object {index} of page {page} freed twice");
+        self.set(word, word.get() & !bit);
+        if info.free.get() == 0 {
+            self.link_page(partial, info, page);
+        }
+        self.add(&info.free, 1);
+        if info.free.get() as usize == class_count(class) {
+            self.unlink_page(partial, info);
+            self.give_run(page, 1);
+        }
+    }
+}

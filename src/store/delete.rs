@@ -1,0 +1,79 @@
+//! DELETE: the channel is gone at once, and its subscribers' workers are told.
+
+use super::layout::ChannelFlags;
+use super::list::{OfChannel, OfSlot};
+use super::section::Section;
+use super::{Full, Parts, SlotId, Wake, Zone};
+
+/// Messages of a deleted channel freed under one hold of the lock.
+const SLICE: usize = 64;
+
+impl Zone {
+    /// Deletes a channel with all its messages, and says whom to wake; None if there is no such
+    /// channel. Needs no memory (LIFE-56): if the zone has no room for `text`, the channel is deleted
+    /// with the configured text.
+    pub fn delete(
+        &self,
+        me: SlotId,
+        id: &[u8],
+        text: Option<&[&[u8]]>,
+        now: u64,
+    ) -> Option<Wake> {
+        let farewell = text.and_then(|text| {
+            let parts = Parts { text, ..Parts::default() };
+            let section = self.enter();
+            let draft = section.find(id).ok_or(Full).and_then(|_| section.draft(me, &parts)).ok()?;
+            section.commit();
+            drop(section);
+            self.copy_in(draft, &parts);
+            Some(draft)
+        });
+        let section = self.enter();
+        let Some(channel) = section.find(id) else {
+            if let Some(draft) = farewell {
+                section.discard_draft(me, draft);
+                section.commit();
+            }
+            return None;
+        };
+        if let Some(draft) = farewell {
+            section.end_draft(me, draft);
+        }
+        section.delete_channel(channel, farewell, now);
+        let wake = section.doom_nodes(channel);
+        section.hold_channel(channel);
+        section.commit();
+        drop(section);
+
+        // Killed before the end of this, the sweep goes on with it.
+        loop {
+            let section = self.enter();
+            for _ in 0..SLICE {
+                let waits = section.at(channel).flags().contains(ChannelFlags::DUE);
+                if !waits {
+                    section.release_channel(channel);
+                    section.commit();
+                    return Some(wake);
+                }
+                section.empty_deleted(channel);
+                section.commit();
+            }
+        }
+    }
+}
+
+impl Section<'_> {
+    /// Hands each worker on the channel its node as a notice.
+    fn doom_nodes(&self, channel: super::Ref<super::Channel>) -> Wake {
+        let mut wake = Wake::new();
+        for node in self.items::<OfChannel>(&self.at(channel).nodes) {
+            let worker = SlotId::new(self.at(node).slot.get() as usize);
+            let slot = self.slot(worker);
+            self.unlink::<OfSlot>(&slot.nodes, node);
+            self.push_back::<OfSlot>(&slot.doomed, node);
+            self.set(&slot.signalled, 1);
+            wake.push(worker);
+        }
+        wake
+    }
+}

@@ -1,0 +1,108 @@
+//! What a worker takes from its slot: messages for its subscribers, then word of deleted channels.
+//!
+//! A channel is deleted after its last publish, so a worker that empties its mailbox first tells its
+//! subscribers things in the order in which they happened.
+
+use smallvec::SmallVec;
+
+use super::layout::{MAIL_ENTRIES, Message};
+use super::list::OfSlot;
+use super::memory::Ref;
+use super::{Channel, MessageRef, Node, SlotId, Zone};
+
+/// Messages from the head of the mailbox, in the order of publishing. The mailbox holds them until this
+/// is dropped.
+pub struct Mail<'z> {
+    zone: &'z Zone,
+    me: SlotId,
+    messages: SmallVec<[Ref<Message>; MAIL_ENTRIES]>,
+}
+
+impl<'z> Mail<'z> {
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub fn messages(&self) -> impl Iterator<Item = MessageRef<'_>> {
+        self.messages.iter().map(|&message| self.zone.message(message))
+    }
+
+    /// Done with these; the next ones, under one hold of the lock.
+    pub fn next(mut self) -> Mail<'z> {
+        let zone = self.zone;
+        zone.exchange_mail(self.me, std::mem::take(&mut self.messages).len())
+    }
+}
+
+impl Drop for Mail<'_> {
+    fn drop(&mut self) {
+        if !self.messages.is_empty() {
+            let section = self.zone.enter();
+            for _ in 0..self.messages.len() {
+                section.remove_mail(section.slot(self.me));
+                section.commit();
+            }
+        }
+    }
+}
+
+/// A deleted channel that this worker has subscribers on. They must leave it now (DEL-1, SUB-48).
+pub struct Notice<'z> {
+    pub channel: Ref<Channel>,
+    pub node: Ref<Node>,
+    pub channel_id: &'z [u8],
+    /// Text of the DELETE request; None: the configured one.
+    pub text: Option<&'z [u8]>,
+}
+
+/// Some of the deleted channels; more may remain.
+pub type Notices<'z> = SmallVec<[Notice<'z>; 8]>;
+
+impl Zone {
+    /// Something waits for this worker. Looks without the lock: for a timer that makes up for a wake-up
+    /// that never came.
+    pub fn has_mail(&self, me: SlotId) -> bool {
+        let slot = self.slot(me);
+        slot.mail_count.get() != 0 || slot.doomed.head.get().is_some()
+    }
+
+    /// The first messages of this worker's mailbox. From here on a publisher wakes it again.
+    pub fn mail(&self, me: SlotId) -> Mail<'_> {
+        self.exchange_mail(me, 0)
+    }
+
+    fn exchange_mail(&self, me: SlotId, done: usize) -> Mail<'_> {
+        let section = self.enter();
+        let slot = section.slot(me);
+        for _ in 0..done {
+            section.remove_mail(slot);
+            section.commit();
+        }
+        section.set(&slot.signalled, 0);
+        section.commit();
+        Mail { zone: self, me, messages: section.read_mail(slot, MAIL_ENTRIES) }
+    }
+
+    /// Channels that were deleted under this worker's subscribers. The texts stay until the node's last
+    /// subscriber has left.
+    pub fn notices(&self, me: SlotId) -> Notices<'_> {
+        let section = self.enter();
+        let doomed = section.items::<OfSlot>(&section.slot(me).doomed);
+        let notices = doomed.take(8).filter_map(|node| {
+            let channel = section.at(node).channel.get()?;
+            let c = self.memory.at(channel);
+            // SAFETY: ids and farewell texts never change, and this worker's node holds the channel.
+            let bytes = |at: usize, len: usize| unsafe { self.memory.bytes(at, len) };
+            Some(Notice {
+                channel,
+                node,
+                channel_id: bytes(channel.offset() + Channel::ID_AT, c.id_len.get() as usize),
+                text: c.farewell.get().map(|text| {
+                    let len = self.memory.at(text).text_len.get() as usize;
+                    bytes(text.offset() + Message::BYTES_AT, len)
+                }),
+            })
+        });
+        notices.collect()
+    }
+}

@@ -1,0 +1,162 @@
+//! Replaying a channel's history a page at a time.
+//!
+//! A page's messages are pinned in the worker's slot, formatted without the lock, and unpinned when the
+//! page is dropped. Between pages the bookmark holds the next message. If that one leaves the history
+//! meanwhile it is still sent, and reading goes on with the oldest message that is left: histories
+//! shrink from the oldest end, so nothing between is skipped that still exists.
+
+use smallvec::SmallVec;
+
+use super::layout::{Bookmark, ChannelFlags, Message, MessageFlags, PAGE_OF_HISTORY};
+use super::memory::Ref;
+use super::section::Section;
+use super::{MessageRef, SlotId, Zone};
+
+/// Text after which a page ends, in bytes.
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// Some messages of a history, in order. A worker has one at a time.
+pub struct Page<'z> {
+    zone: &'z Zone,
+    me: SlotId,
+    messages: SmallVec<[Ref<Message>; PAGE_OF_HISTORY]>,
+}
+
+/// A page, and where the next one begins.
+pub struct PageStep<'z> {
+    pub page: Page<'z>,
+    /// None: the history ends with this page.
+    pub next: Option<Ref<Bookmark>>,
+}
+
+impl Page<'_> {
+    /// Nothing in it: all of it had expired.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub fn messages(&self) -> impl Iterator<Item = MessageRef<'_>> {
+        self.messages.iter().map(|&message| self.zone.message(message))
+    }
+}
+
+impl Drop for Page<'_> {
+    fn drop(&mut self) {
+        if !self.messages.is_empty() {
+            self.zone.enter().unpin(self.me);
+        }
+    }
+}
+
+impl Zone {
+    /// The messages from the bookmark on. Expired ones are left out (LIFE-42).
+    pub fn read_history(&self, me: SlotId, bookmark: Ref<Bookmark>, now: u64) -> PageStep<'_> {
+        let section = self.enter();
+        section.unpin(me);
+        let slot = section.slot(me);
+        let b = section.at(bookmark);
+        let mut messages: SmallVec<[Ref<Message>; PAGE_OF_HISTORY]> = SmallVec::new();
+        let mut bytes = 0;
+        let mut next = b.message.get();
+        while let Some(message) = next.filter(|_| messages.len() < PAGE_OF_HISTORY) {
+            let m = section.at(message);
+            if m.id.get() > b.until.get() {
+                next = None;
+                break;
+            }
+            if bytes > 0 && bytes + m.text_len.get() as usize > PAGE_BYTES {
+                break;
+            }
+            if u64::from(m.expires.get()) > now {
+                bytes += m.text_len.get() as usize;
+                section.link(&slot.pinned[messages.len()], Some(message));
+                section.hold(message);
+                messages.push(message);
+            }
+            next = section.following(message);
+        }
+        section.set(&slot.pinned_count, messages.len() as u32);
+        let next = next.filter(|&message| section.at(message).id.get() <= b.until.get());
+        let next = match next {
+            Some(message) => {
+                let read = b.message.get();
+                section.hold(message);
+                section.link(&b.message, Some(message));
+                if let Some(read) = read {
+                    section.release(read);
+                }
+                Some(bookmark)
+            }
+            None => {
+                section.remove_bookmark(me, bookmark);
+                None
+            }
+        };
+        section.commit();
+        drop(section);
+        PageStep { page: Page { zone: self, me, messages }, next }
+    }
+
+    /// A message that an owner in this worker's slot holds.
+    pub(super) fn message(&self, message: Ref<Message>) -> MessageRef<'_> {
+        let m = self.memory.at(message);
+        let Some(channel) = m.channel.get() else { unreachable!("published messages have one") };
+        let c = self.memory.at(channel);
+        let flags = m.flags();
+        let lens = [&m.event_id_len, &m.event_type_len, &m.text_len].map(|len| len.get() as usize);
+        let at = message.offset() + Message::BYTES_AT;
+        // SAFETY: written before the message was published, never after; the caller holds the message,
+        // and the message its channel.
+        let (bytes, channel_id) = unsafe {
+            (
+                self.memory.bytes(at, lens.iter().sum()),
+                self.memory.bytes(
+                    channel.offset() + super::Channel::ID_AT,
+                    c.id_len.get() as usize,
+                ),
+            )
+        };
+        let (event_id, rest) = bytes.split_at(lens[0]);
+        let (event_type, text) = rest.split_at(lens[1]);
+        MessageRef {
+            channel,
+            channel_id,
+            id: m.id.get(),
+            stamp: super::Stamp { second: u64::from(m.second.get()), tag: m.tag.get() },
+            text,
+            event_id: flags.contains(MessageFlags::EVENT_ID).then_some(event_id),
+            event_type: flags.contains(MessageFlags::EVENT_TYPE).then_some(event_type),
+            binary: flags.contains(MessageFlags::BINARY),
+        }
+    }
+}
+
+impl Section<'_> {
+    /// The message after this one in its channel's history, in which it may no longer be itself.
+    fn following(&self, message: Ref<Message>) -> Option<Ref<Message>> {
+        let m = self.at(message);
+        if m.flags().contains(MessageFlags::STORED) {
+            return m.fifo.next.get();
+        }
+        let c = m.channel.get().map(|channel| self.at(channel))?;
+        if c.flags().contains(ChannelFlags::DELETED) {
+            return None;
+        }
+        c.fifo.head.get().filter(|&head| self.at(head).id.get() > m.id.get())
+    }
+
+    /// Lets go of the page that the worker was formatting.
+    pub fn unpin(&self, me: SlotId) {
+        let slot = self.slot(me);
+        for pin in &slot.pinned[..slot.pinned_count.get() as usize] {
+            let message = pin.get();
+            self.link(pin, None);
+            if let Some(message) = message {
+                self.release(message);
+            }
+            self.commit();
+        }
+        self.set(&slot.pinned_count, 0);
+        self.commit();
+    }
+}

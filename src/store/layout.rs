@@ -1,0 +1,430 @@
+//! What lies where in the zone: layout version 1.
+//!
+//! ```text
+//! Root | slots | journal | index buckets | page table | pages ...
+//! ```
+//!
+//! The fixed part is about an eighth of the smallest zone (128 KiB) and falls to about 3 % of a large
+//! one; `fixed_cost` tells the exact figure. Nothing here depends on the machine's page size.
+
+use core::mem::{offset_of, size_of};
+
+use super::memory::{Cell32, Cell64, Link, Object, Ref, UNIT};
+use super::robust::RobustMutex;
+
+/// First word of every zone: `ngxpstrm`.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"ngxpstrm");
+/// Changes whenever an older or newer module would misread the zone.
+pub const VERSION: u32 = 1;
+
+/// Bytes in a page of the zone's own allocator; nothing to do with the machine's pages.
+pub const PAGE: usize = 4096;
+/// Most worker slots a zone can have: nginx's own limit on processes.
+pub const MAX_SLOTS: usize = 1024;
+/// Fewest worker slots, whatever the size of the zone.
+pub const MIN_SLOTS: usize = 32;
+/// Messages a worker may hold at once while it formats a page of history.
+pub const PAGE_OF_HISTORY: usize = 32;
+/// Ways a subscriber can be connected, counted apart in each slot.
+pub const MODES: usize = 8;
+/// Reasons why a message did not reach a subscriber, counted apart in each slot.
+pub const CAUSES: usize = 4;
+/// Lists by due time, so that a changed ttl keeps each of them in order (`lanes.rs`).
+pub const LANES: usize = 8;
+/// Seconds that the buckets of recently removed objects span (`trash.rs`).
+pub const TRASH_SECONDS: usize = 32;
+
+/// An intrusive doubly linked list: the ends, kept in the zone.
+#[repr(C)]
+pub struct Ends<T> {
+    pub head: Link<T>,
+    pub tail: Link<T>,
+}
+
+/// An intrusive doubly linked list: the links, kept in the item.
+#[repr(C)]
+pub struct Links<T> {
+    pub prev: Link<T>,
+    pub next: Link<T>,
+}
+
+/// A time-ordered set of lists.
+#[repr(C)]
+pub struct Lanes<T>(pub [Ends<T>; LANES]);
+
+/// The start of the zone.
+#[repr(C)]
+pub struct Root {
+    pub magic: Cell64,
+    pub version: Cell32,
+    pub slots: Cell32,
+    pub len: Cell64,
+    /// Offsets in bytes from the start of the zone.
+    pub slots_at: Cell64,
+    pub journal_at: Cell64,
+    pub index_at: Cell64,
+    pub page_table_at: Cell64,
+    pub pages_at: Cell64,
+    /// Entries the journal can hold.
+    pub journal_capacity: Cell32,
+    /// A power of two.
+    pub buckets: Cell32,
+    pub pages: Cell32,
+    /// Entries of the open section; 0 = everything before is committed.
+    pub journal_len: Cell32,
+    /// Keys of the index hash.
+    pub hash_keys: [Cell64; 2],
+    /// When the zone was created, unix seconds.
+    pub created: Cell64,
+
+    /// The last (second, tag) given out; see `stamp.rs`.
+    pub stamp_second: Cell64,
+    pub stamp_tag: Cell32,
+    pub reserved_stamp: Cell32,
+
+    pub channels: Cell32,
+    pub wildcard_channels: Cell32,
+    pub stored: Cell64,
+    pub published: Cell64,
+    /// Serial number of the next channel, so that equal ids of different lives can be told apart.
+    pub next_serial: Cell64,
+    /// Totals of workers that are gone.
+    pub delivered: Cell64,
+    pub dropped: [Cell64; CAUSES],
+
+    /// Bytes of all allocated objects, rounded to their size class.
+    pub used: Cell64,
+    pub free_pages: Cell32,
+    pub reserved: Cell32,
+
+    /// All channels in order of creation, deleted ones that somebody still holds included.
+    pub order: Ends<Channel>,
+    /// Channels whose inactivity period runs.
+    pub idle: Lanes<Channel>,
+    /// Channels whose period ended while something kept them, and no longer does.
+    pub due: Ends<Channel>,
+    /// Stored messages by expiry.
+    pub expiring: Lanes<Message>,
+    pub trash: [TrashBucket; TRASH_SECONDS],
+
+    /// Pages with free room, by size class; page numbers plus one.
+    pub partial: [Cell32; CLASSES],
+    /// Free runs of pages, by length bin.
+    pub runs: [Cell32; BINS],
+
+    pub lock: RobustMutex,
+}
+
+/// What was removed in one second; `trash.rs`.
+#[repr(C)]
+pub struct TrashBucket {
+    pub second: Cell64,
+    pub messages: Cell32,
+    pub channels: Cell32,
+}
+
+/// Size classes of small objects; `alloc.rs` says which.
+pub const CLASSES: usize = 37;
+/// Length bins of free runs; `pages.rs`.
+pub const BINS: usize = 128;
+
+/// Describes one page of the allocator.
+#[repr(C)]
+pub struct PageInfo {
+    /// [`PageState`] in the low byte; above it the size class, or the length of the run in pages.
+    pub state: Cell32,
+    /// Free objects in the page (small), otherwise unused.
+    pub free: Cell32,
+    /// Neighbours in the partial list or in the bin; page numbers plus one.
+    pub prev: Cell32,
+    pub next: Cell32,
+    /// One bit per object in use.
+    pub used: [Cell32; 4],
+}
+
+/// What a worker process has in the zone.
+#[repr(C)]
+pub struct Slot {
+    /// Held by the worker while it lives.
+    pub life: RobustMutex,
+    pub state: Cell32,
+    pub pid: Cell32,
+    /// nginx's process slot: `by_worker` is listed in its order (STAT-58).
+    pub position: Cell32,
+    /// 1 while a wake-up is on its way.
+    pub signalled: Cell32,
+    pub started: Cell64,
+
+    /// Mailbox: a queue of blocks; `mail_first` and `mail_end` index into its first and last block.
+    pub mail_head: Link<MailBlock>,
+    pub mail_tail: Link<MailBlock>,
+    pub mail_first: Cell32,
+    pub mail_end: Cell32,
+    pub mail_count: Cell32,
+    /// 1 while messages are being refused because the mailbox holds too much.
+    pub overflowing: Cell32,
+    /// Zone bytes of the messages in the mailbox.
+    pub mail_bytes: Cell64,
+
+    /// This worker's subscriptions, one node a channel.
+    pub nodes: Ends<Node>,
+    /// Those whose channel was deleted and whose subscribers have not been told.
+    pub doomed: Ends<Node>,
+    /// Messages being copied in.
+    pub drafts: Ends<Message>,
+    /// Places in channels' histories where subscribers of this worker go on reading.
+    pub bookmarks: Ends<Bookmark>,
+    /// The page of history that is being formatted.
+    pub pinned: [Link<Message>; PAGE_OF_HISTORY],
+    /// Where a listing of channels goes on.
+    pub listing: Link<Channel>,
+    pub pinned_count: Cell32,
+
+    /// Written by the owner alone, outside any section.
+    pub subscribers: [Cell32; MODES],
+    pub delivered: Cell64,
+    pub dropped: [Cell64; CAUSES],
+}
+
+/// An entry of the journal: a word as it was before.
+#[repr(C)]
+pub struct JournalEntry {
+    /// Offset in bytes from the start of the zone; bit 0 set: a 64-bit word.
+    pub place: Cell64,
+    pub before: Cell64,
+}
+
+/// A channel; its id follows.
+#[repr(C)]
+pub struct Channel {
+    pub serial: Cell64,
+    /// Id of the newest message; also the number of messages ever published (STAT-46).
+    pub last_id: Cell64,
+    /// Stamp of the newest message, stored or not (OLD-15).
+    pub last_second: Cell64,
+    /// Stamp of the newest message that was removed: an older cursor has a gap.
+    pub removed_second: Cell64,
+    /// Unix seconds at which the channel goes if nothing keeps it.
+    pub deadline: Cell64,
+    pub last_tag: Cell32,
+    pub removed_tag: Cell32,
+    /// Holders: the index, nodes, messages, a listing.
+    pub refs: Cell32,
+    pub flags: Cell32,
+    pub hash: Cell32,
+    pub hash_next: Link<Channel>,
+    pub order: Links<Channel>,
+    pub idle: Links<Channel>,
+    pub nodes: Ends<Node>,
+    pub fifo: Ends<Message>,
+    pub stored: Cell32,
+    pub subscribers: Cell32,
+    /// Text of the DELETE request, if it had one.
+    pub farewell: Link<Message>,
+    pub id_len: Cell32,
+}
+
+/// A message; its event id, event type and text follow. Immutable once published, but for its links,
+/// holders and flags.
+#[repr(C)]
+pub struct Message {
+    pub id: Cell64,
+    /// Holders: the channel's history, mailbox entries, a draft, bookmarks, the pinned page.
+    pub refs: Cell32,
+    pub flags: Cell32,
+    pub channel: Link<Channel>,
+    /// History of the channel; the draft list before that.
+    pub fifo: Links<Message>,
+    pub expiring: Links<Message>,
+    pub second: Cell32,
+    pub tag: Cell32,
+    /// Unix seconds.
+    pub expires: Cell32,
+    pub text_len: Cell32,
+    pub event_id_len: Cell32,
+    pub event_type_len: Cell32,
+    /// Of the event id, so that a search compares bytes only where it pays.
+    pub event_id_hash: Cell32,
+}
+
+/// The subscriptions that one worker has on one channel.
+#[repr(C)]
+pub struct Node {
+    pub of_channel: Links<Node>,
+    pub of_slot: Links<Node>,
+    pub channel: Link<Channel>,
+    pub slot: Cell32,
+    pub subscribers: Cell32,
+    pub flags: Cell32,
+}
+
+/// Entries of a [`MailBlock`].
+pub const MAIL_ENTRIES: usize = 30;
+
+/// A piece of a mailbox.
+#[repr(C)]
+pub struct MailBlock {
+    pub next: Link<MailBlock>,
+    pub flags: Cell32,
+    pub entries: [Link<Message>; MAIL_ENTRIES],
+}
+
+/// Where a subscriber goes on reading a channel's history. Holds the message at that place.
+#[repr(C)]
+pub struct Bookmark {
+    /// The last id that belongs to the history; later ones come live.
+    pub until: Cell64,
+    pub of_slot: Links<Bookmark>,
+    pub message: Link<Message>,
+    pub slot: Cell32,
+    pub flags: Cell32,
+    pub reserved: Cell32,
+}
+
+macro_rules! objects {
+    ($($t:ty),+) => {$(
+        // SAFETY: repr(C), made of cells (or of a mutex behind an UnsafeCell, which is only touched
+        // by the C library), aligned to at most 8.
+        unsafe impl Object for $t {}
+    )+};
+}
+objects!(Root, PageInfo, Slot, JournalEntry, Channel, Message, Node, MailBlock, Bookmark, Cell32);
+
+bitflags::bitflags! {
+    /// Of a channel.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct ChannelFlags: u32 {
+        /// Its id starts with the wildcard prefix (ADM-10).
+        const WILDCARD = 1;
+        /// No longer in the index.
+        const DELETED = 2;
+        /// In a lane of `Root::idle`; the lane's number is in bits 8..16.
+        const IN_LANE = 4;
+        /// In `Root::due`.
+        const DUE = 8;
+        const _ = !0;
+    }
+
+    /// Of a message.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct MessageFlags: u32 {
+        /// Published as binary.
+        const BINARY = 1;
+        /// Has an event id, perhaps an empty one.
+        const EVENT_ID = 2;
+        /// Has an event type, perhaps an empty one.
+        const EVENT_TYPE = 4;
+        /// In its channel's history.
+        const STORED = 8;
+        /// In a lane of `Root::expiring`; the lane's number is in bits 8..16.
+        const IN_LANE = 16;
+        const _ = !0;
+    }
+}
+
+/// State of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum SlotState {
+    Free = 0,
+    Active = 1,
+    /// The worker is ending its subscribers; no longer listed (STAT-58).
+    Leaving = 2,
+}
+
+impl Slot {
+    pub fn state(&self) -> SlotState {
+        match self.state.get() {
+            1 => SlotState::Active,
+            2 => SlotState::Leaving,
+            _ => SlotState::Free,
+        }
+    }
+}
+
+/// Offsets and counts that follow from the length of the zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    pub slots: usize,
+    pub slots_at: usize,
+    pub journal_at: usize,
+    pub journal_capacity: usize,
+    pub index_at: usize,
+    pub buckets: usize,
+    pub page_table_at: usize,
+    pub pages_at: usize,
+    pub pages: usize,
+}
+
+impl Plan {
+    /// Lays out a zone of `len` bytes; `None` if not even a few pages would be left.
+    pub fn new(len: usize) -> Option<Plan> {
+        let slots = (len / 16 / size_of::<Slot>()).clamp(MIN_SLOTS, MAX_SLOTS);
+        // A step changes at most eight words per worker, and fewer than 320 of its own (`section.rs`).
+        let journal_capacity = 320 + 8 * slots;
+        let buckets = (len / 256).next_power_of_two() / 2;
+        let slots_at = size_of::<Root>().next_multiple_of(64);
+        let journal_at = slots_at + slots * size_of::<Slot>();
+        let index_at = journal_at + journal_capacity * size_of::<JournalEntry>();
+        let page_table_at = (index_at + buckets * size_of::<Cell32>()).next_multiple_of(64);
+        let rest = len.checked_sub(page_table_at)?;
+        let pages = (rest.checked_sub(UNIT)? / (PAGE + size_of::<PageInfo>())).min(1 << 24);
+        let pages_at = (page_table_at + pages * size_of::<PageInfo>()).next_multiple_of(UNIT);
+        (pages >= 4).then_some(Plan {
+            slots,
+            slots_at,
+            journal_at,
+            journal_capacity,
+            index_at,
+            buckets,
+            page_table_at,
+            pages_at,
+            pages,
+        })
+    }
+
+    /// Bytes of a zone that hold no channel and no message.
+    pub fn fixed_cost(&self) -> usize {
+        self.pages_at
+    }
+}
+
+impl Channel {
+    pub fn flags(&self) -> ChannelFlags {
+        ChannelFlags::from_bits_retain(self.flags.get())
+    }
+    /// Where the id begins, in bytes from the start of the channel.
+    pub const ID_AT: usize = offset_of!(Channel, id_len) + size_of::<Cell32>();
+}
+
+impl Message {
+    pub fn flags(&self) -> MessageFlags {
+        MessageFlags::from_bits_retain(self.flags.get())
+    }
+    /// Where the event id begins, in bytes from the start of the message.
+    pub const BYTES_AT: usize = size_of::<Message>();
+    /// Bytes of the whole object.
+    pub fn size(&self) -> usize {
+        Self::BYTES_AT
+            + self.event_id_len.get() as usize
+            + self.event_type_len.get() as usize
+            + self.text_len.get() as usize
+    }
+}
+
+/// The root lies at offset 0, where no [`Ref`] can point.
+pub const ROOT_AT: usize = 0;
+
+const _: () = {
+    assert!(size_of::<Message>() == 64);
+    assert!(size_of::<Node>() == 32);
+    assert!(size_of::<MailBlock>() == 128);
+    assert!(size_of::<Bookmark>() <= 48);
+    assert!(size_of::<PageInfo>() == 32);
+    assert!(size_of::<Slot>().is_multiple_of(8));
+};
+
+/// A page of the allocator as a reference target.
+pub fn page_ref<T>(pages_at: usize, page: usize, offset: usize) -> Ref<T> {
+    Ref::from_offset(pages_at + page * PAGE + offset)
+}

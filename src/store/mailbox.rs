@@ -1,0 +1,146 @@
+//! What publishers leave for a worker: messages in the one order of all publishes.
+//!
+//! An entry is a hold on a message. The room for it is made in a step of its own before the publish,
+//! so that the publish itself changes three words per worker and nothing can fail half-way. The worker
+//! reads entries, delivers them without the lock, and only then removes them: if it dies in between,
+//! its slot still says what it held.
+
+use core::mem::size_of;
+
+use smallvec::SmallVec;
+
+use super::alloc::Full;
+use super::layout::{MAIL_ENTRIES, MailBlock, Message, Slot};
+use super::memory::Ref;
+use super::section::Section;
+
+/// A worker may keep this part of the zone waiting in its mailbox; beyond it, unstored messages are not
+/// put there any more.
+const SHARE: u64 = 4;
+
+/// What became of a message offered to a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Posted {
+    /// The worker must be woken.
+    Wake,
+    /// A wake-up is on its way already.
+    Queued,
+    /// Not put there: the worker takes its messages too slowly. True if this is the first.
+    Refused { first: bool },
+}
+
+impl Section<'_> {
+    /// Makes room for one more entry. A step of its own.
+    pub fn make_mail_room(&self, slot: &Slot) -> Result<(), Full> {
+        let end = slot.mail_end.get() as usize;
+        if slot.mail_tail.get().is_some() && end < MAIL_ENTRIES {
+            return Ok(());
+        }
+        let block = self.allocate::<MailBlock>(size_of::<MailBlock>())?;
+        let b = self.at(block);
+        b.next.store(None);
+        b.flags.store(0);
+        b.entries.iter().for_each(|entry| entry.store(None));
+        match slot.mail_tail.get() {
+            Some(tail) => self.link(&self.at(tail).next, Some(block)),
+            None => {
+                self.link(&slot.mail_head, Some(block));
+                self.set(&slot.mail_first, 0);
+            }
+        }
+        self.link(&slot.mail_tail, Some(block));
+        self.set(&slot.mail_end, 0);
+        self.commit();
+        Ok(())
+    }
+
+    /// Puts a message into a mailbox that has room.
+    pub fn post(&self, slot: &Slot, message: Ref<Message>, stored: bool) -> Posted {
+        let bytes = self.message_bytes(message);
+        let too_much = slot.mail_bytes.get() + bytes > self.memory().len() as u64 / SHARE;
+        if !stored && too_much && slot.mail_count.get() != 0 {
+            let first = slot.overflowing.get() == 0;
+            self.set(&slot.overflowing, 1);
+            return Posted::Refused { first };
+        }
+        let Some(tail) = slot.mail_tail.get() else { unreachable!("room was made") };
+        let end = slot.mail_end.get();
+        self.link(&self.at(tail).entries[end as usize], Some(message));
+        self.set(&slot.mail_end, end + 1);
+        self.add(&slot.mail_count, 1);
+        self.add64(&slot.mail_bytes, bytes);
+        self.hold(message);
+        if slot.signalled.get() == 0 {
+            self.set(&slot.signalled, 1);
+            Posted::Wake
+        } else {
+            Posted::Queued
+        }
+    }
+
+    /// The first entries of a mailbox, at most as many as the page of a caller.
+    pub fn read_mail(&self, slot: &Slot, most: usize) -> SmallVec<[Ref<Message>; MAIL_ENTRIES]> {
+        let mut mail = SmallVec::new();
+        let (mut block, mut at) = (slot.mail_head.get(), slot.mail_first.get() as usize);
+        let count = most.min(slot.mail_count.get() as usize);
+        while mail.len() < count {
+            let Some(b) = block else { break };
+            if at == MAIL_ENTRIES {
+                (block, at) = (self.at(b).next.get(), 0);
+                continue;
+            }
+            mail.extend(self.at(b).entries[at].get());
+            at += 1;
+        }
+        mail
+    }
+
+    /// Removes the first entry, if there is one.
+    pub fn remove_mail(&self, slot: &Slot) -> bool {
+        let Some(head) = slot.mail_head.get() else { return false };
+        if slot.mail_count.get() == 0 {
+            return false;
+        }
+        let mut first = slot.mail_first.get() as usize;
+        let mut block = head;
+        if first == MAIL_ENTRIES {
+            let Some(next) = self.at(head).next.get() else { unreachable!("entries remain") };
+            self.link(&slot.mail_head, Some(next));
+            self.free(head);
+            (block, first) = (next, 0);
+        }
+        let entry = &self.at(block).entries[first];
+        let Some(message) = entry.get() else { unreachable!("a mailbox entry is empty") };
+        self.link(entry, None);
+        self.set(&slot.mail_first, first as u32 + 1);
+        self.sub(&slot.mail_count, 1);
+        self.sub64(&slot.mail_bytes, self.message_bytes(message));
+        self.release(message);
+        if slot.mail_count.get() == 0 {
+            self.rewind(slot, block);
+        }
+        true
+    }
+
+    /// An empty mailbox keeps one block, so that the next publish needs none.
+    fn rewind(&self, slot: &Slot, block: Ref<MailBlock>) {
+        if let Some(next) = self.at(block).next.get() {
+            self.free(block);
+            self.link(&slot.mail_head, Some(next));
+        }
+        self.set(&slot.mail_first, 0);
+        self.set(&slot.mail_end, 0);
+        self.set(&slot.overflowing, 0);
+    }
+
+    /// Frees the block that an empty mailbox keeps.
+    pub fn drop_mailbox(&self, slot: &Slot) {
+        if let Some(block) = slot.mail_head.get() {
+            self.link(&slot.mail_head, None);
+            self.link(&slot.mail_tail, None);
+            self.set(&slot.mail_first, 0);
+            self.set(&slot.mail_end, 0);
+            self.free(block);
+        }
+    }
+}

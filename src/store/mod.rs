@@ -1,0 +1,246 @@
+//! The zone that all worker processes share: channels, messages, mailboxes, counters.
+//!
+//! **Who owns what.** The channel index owns channels, a channel's history owns its stored messages, a
+//! worker's slot owns everything that worker does: its mailbox, its subscriptions (one node a channel),
+//! its drafts, its bookmarks, the page of history it is formatting. Objects are counted; each count is
+//! one of those owners, all of which lie in the zone, so `check.rs` can recount them. Process memory
+//! owns nothing here: what the store hands out is borrowed from an owner in the worker's slot.
+//!
+//! **Which lock.** One robust mutex guards everything but the few counters that a worker keeps of
+//! itself. Sections are short: no client data is copied, nothing is formatted, no channel list is
+//! walked inside one. Text is copied in while the message is a draft of its worker, and read while an
+//! entry of the worker's slot holds it.
+//!
+//! **What a killed process leaves.** A section is journalled and undone unless it committed
+//! (`section.rs`). What a dead worker owned is found in its slot, by whoever notices that nobody holds
+//! the slot's life mutex any more (`slots.rs`).
+//!
+//! From here down: `publish`, `subscribe`, `history`, `delivery`, `delete`, `sweep`, `slots`, `report`
+//! are the operations; `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `trash` the parts
+//! they are made of; `section`, `alloc`, `pages`, `list`, `layout`, `memory`, `robust` the ground.
+
+mod alloc;
+mod channel;
+pub mod check;
+mod delete;
+mod delivery;
+mod geometry;
+mod history;
+mod index;
+mod lanes;
+mod layout;
+mod list;
+mod mailbox;
+mod memory;
+mod message;
+mod pages;
+mod publish;
+mod report;
+mod robust;
+mod section;
+mod slots;
+mod stamp;
+mod subscribe;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod trash;
+
+use core::ptr::NonNull;
+
+pub use self::alloc::Full;
+pub use self::delivery::{Mail, Notices};
+pub use self::geometry::LayoutError;
+pub use self::history::{Page, PageStep};
+pub use self::layout::{Bookmark, Channel, Node};
+pub use self::memory::Ref;
+pub use self::publish::{Publish, Published};
+pub use self::report::{ChannelInfo, Totals, WorkerInfo};
+pub use self::slots::{DropCause, Mode};
+pub use self::stamp::Stamp;
+pub use self::subscribe::{JoinItem, JoinRules, Since, Subscription, Subscriptions};
+
+use self::geometry::Geometry;
+use self::layout::{MAGIC, Slot};
+use self::memory::Memory;
+use self::section::Section;
+
+/// What an operation refuses, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The zone has no room (LIFE-51..54).
+    #[error("not enough shared memory")]
+    Full,
+    /// A channel limit (PUB-78, ADM-8).
+    #[error("the number of channels is exceeded")]
+    TooManyChannels,
+    /// `push_stream_authorized_channels_only` (ADM-4).
+    #[error("the channel does not exist or stores no message")]
+    NotAuthorized,
+    /// `push_stream_max_subscribers_per_channel` (ADM-5).
+    #[error("the number of subscribers of the channel is exceeded")]
+    TooManySubscribers,
+    /// `push_stream_wildcard_channel_max_qtd` (ADM-7).
+    #[error("too many wildcard channels")]
+    TooManyWildcards,
+}
+
+impl From<Full> for StoreError {
+    fn from(_: Full) -> Self {
+        StoreError::Full
+    }
+}
+
+/// The zone-wide settings that operations obey.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub max_channels: Option<u64>,
+    pub max_wildcard_channels: Option<u64>,
+    /// Subscriptions per channel.
+    pub max_subscribers: Option<u64>,
+    /// Messages in a channel's history.
+    pub max_stored: Option<u64>,
+    /// Seconds.
+    pub message_ttl: u64,
+    /// Seconds.
+    pub inactivity: u64,
+    /// Empty: no channel is a wildcard channel.
+    pub wildcard_prefix: Vec<u8>,
+}
+
+impl Limits {
+    /// ADM-10, DIR-175.
+    pub fn is_wildcard(&self, id: &[u8]) -> bool {
+        !self.wildcard_prefix.is_empty() && id.starts_with(&self.wildcard_prefix)
+    }
+}
+
+/// What a publisher sends.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Parts<'a> {
+    /// The text, in pieces.
+    pub text: &'a [&'a [u8]],
+    pub event_id: Option<&'a [u8]>,
+    pub event_type: Option<&'a [u8]>,
+    pub binary: bool,
+}
+
+impl Parts<'_> {
+    fn text_len(&self) -> usize {
+        self.text.iter().map(|piece| piece.len()).sum()
+    }
+}
+
+/// A message as a worker reads it, borrowed from the zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageRef<'a> {
+    pub channel: Ref<Channel>,
+    pub channel_id: &'a [u8],
+    pub id: u64,
+    pub stamp: Stamp,
+    pub text: &'a [u8],
+    pub event_id: Option<&'a [u8]>,
+    pub event_type: Option<&'a [u8]>,
+    pub binary: bool,
+}
+
+/// Names a worker slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotId(u16);
+
+impl SlotId {
+    fn new(index: usize) -> Self {
+        Self(index as u16)
+    }
+
+    pub fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+/// Workers that must be woken because something waits for them.
+pub type Wake = smallvec::SmallVec<[SlotId; 8]>;
+
+/// A handle to the zone; every process has its own.
+#[derive(Clone, Copy)]
+pub struct Zone {
+    memory: Memory,
+    geometry: Geometry,
+}
+
+impl Zone {
+    /// Lays out a new, empty zone.
+    ///
+    /// # Safety
+    ///
+    /// The memory is aligned to 16 bytes, `len` long, used by nobody else yet, and stays mapped at this
+    /// address as long as the result or anything borrowed from it is used.
+    pub unsafe fn create(base: NonNull<u8>, len: usize, now: u64) -> Result<Zone, LayoutError> {
+        let geometry = Geometry::plan_for(len)?;
+        // SAFETY: the caller's promise.
+        let memory = unsafe { Memory::new(base, len) };
+        // SAFETY: nobody else uses the zone yet.
+        unsafe { memory.clear(0, geometry.plan().fixed_cost()) };
+        let root = geometry.root(&memory);
+        geometry.describe(root, len);
+        root.lock.init().map_err(LayoutError::Lock)?;
+        for slot in geometry.slots(&memory) {
+            slot.life.init().map_err(LayoutError::Lock)?;
+        }
+        for key in &root.hash_keys {
+            key.store(random());
+        }
+        root.created.store(now);
+        root.next_serial.store(1);
+        let zone = Zone { memory, geometry };
+        let section = zone.enter();
+        section.free_all_pages(geometry.plan().pages);
+        section.commit();
+        drop(section);
+        root.magic.store(MAGIC);
+        Ok(zone)
+    }
+
+    /// Takes up a zone that exists.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Zone::create`], but others may use the memory as a zone.
+    pub unsafe fn attach(base: NonNull<u8>, len: usize) -> Result<Zone, LayoutError> {
+        // SAFETY: the caller's promise.
+        let memory = unsafe { Memory::new(base, len) };
+        let geometry = Geometry::of(&memory)?;
+        Ok(Zone { memory, geometry })
+    }
+
+    /// Bytes of the zone.
+    pub fn size(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// Bytes of the zone that never hold a channel or a message.
+    pub fn fixed_cost(&self) -> usize {
+        self.geometry.plan().fixed_cost()
+    }
+
+    /// How many workers it can serve at once.
+    pub fn slot_count(&self) -> usize {
+        self.geometry.plan().slots
+    }
+
+    fn enter(&self) -> Section<'_> {
+        Section::enter(&self.memory, &self.geometry)
+    }
+
+    fn slot(&self, id: SlotId) -> &Slot {
+        &self.geometry.slots(&self.memory)[id.index()]
+    }
+}
+
+fn random() -> u64 {
+    let mut bytes = [0u8; 8];
+    // SAFETY: the buffer is as long as said.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    assert_eq!(got, 8, "getrandom");
+    u64::from_ne_bytes(bytes)
+}

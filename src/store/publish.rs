@@ -1,0 +1,289 @@
+//! Publishing: reserve everything, copy the text, then one step per channel.
+//!
+//! The first section finds or creates the channels and takes a draft for each. The text is copied
+//! without the lock. In the second, each channel is one step: id, stamp, history and every mailbox entry
+//! commit together, so stamp order is history order is mailbox order over all channels. Before the first
+//! step nothing is visible and everything is taken back on failure; a committed step stays.
+
+use smallvec::SmallVec;
+
+use super::layout::{Channel, ChannelFlags, Message};
+use super::list::OfChannel;
+use super::mailbox::Posted;
+use super::memory::Ref;
+use super::report::ChannelInfo;
+use super::section::Section;
+use super::slots::DropCause;
+use super::{Full, Limits, Parts, SlotId, StoreError, Wake, Zone};
+
+/// What is published, by whom, and under which settings.
+#[derive(Clone, Copy)]
+pub struct Publish<'a> {
+    pub me: SlotId,
+    pub parts: Parts<'a>,
+    /// Whether it enters the channels' histories (PUB-48).
+    pub store: bool,
+    pub limits: &'a Limits,
+    /// Unix seconds.
+    pub now: u64,
+}
+
+/// What a publish did.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// Each channel after it, in the order they were named (PUB-50).
+    pub channels: SmallVec<[ChannelInfo; 1]>,
+    /// Workers to wake. Some of a publish that failed on a later channel are here too.
+    pub wake: Wake,
+    /// Workers that from now on get no unstored messages, because too much waits for them.
+    pub overflowing: Wake,
+    /// Why not all channels were published to.
+    pub failed: Option<StoreError>,
+}
+
+struct Target<'a> {
+    id: &'a [u8],
+    /// Held.
+    channel: Ref<Channel>,
+    /// None: nobody would ever read it.
+    draft: Option<Ref<Message>>,
+}
+
+enum Step {
+    Done,
+    /// The first subscriber came while there was no reason for a draft: there is one now, to be filled.
+    Fill(Ref<Message>),
+}
+
+impl Zone {
+    /// Publishes one text to each of the channels, creating those that are missing (PUB-46..50).
+    ///
+    /// An error means that nothing happened. With several channels, memory can still run out on the way;
+    /// then `Published::failed` says so and the earlier channels have the message (PUB-53).
+    pub fn publish(&self, ids: &[&[u8]], publish: &Publish<'_>) -> Result<Published, StoreError> {
+        let mut targets = self.reserve(ids, publish)?;
+        for draft in targets.iter().filter_map(|target| target.draft) {
+            self.copy_in(draft, &publish.parts);
+        }
+        let mut published = Published::default();
+        let mut section = self.enter();
+        for target in &mut targets {
+            if published.failed.is_some() {
+                section.abandon(publish.me, target);
+                continue;
+            }
+            let mut step = section.publish_one(target, publish, &mut published);
+            while let Ok(Step::Fill(draft)) = step {
+                drop(section);
+                self.copy_in(draft, &publish.parts);
+                section = self.enter();
+                step = section.publish_one(target, publish, &mut published);
+            }
+            if step.is_err() {
+                section.undo();
+                section.abandon(publish.me, target);
+                published.failed = Some(StoreError::Full);
+            }
+        }
+        match published.failed {
+            Some(error) if published.channels.is_empty() => Err(error),
+            _ => Ok(published),
+        }
+    }
+
+    fn reserve<'a>(
+        &self,
+        ids: &[&'a [u8]],
+        publish: &Publish<'_>,
+    ) -> Result<SmallVec<[Target<'a>; 1]>, StoreError> {
+        let section = self.enter();
+        let created = section.create_missing(ids, publish.limits, publish.now)?;
+        let mut targets: SmallVec<[Target<'a>; 1]> = SmallVec::new();
+        for id in ids {
+            let Some(channel) = section.find(id) else { unreachable!("created above") };
+            let wanted = publish.store || section.at(channel).nodes.head.get().is_some();
+            match wanted.then(|| section.draft(publish.me, &publish.parts)).transpose() {
+                Ok(draft) => {
+                    section.hold_channel(channel);
+                    section.commit();
+                    targets.push(Target { id, channel, draft });
+                }
+                Err(Full) => {
+                    section.undo();
+                    for target in &targets {
+                        section.abandon(publish.me, target);
+                    }
+                    section.uncreate_all(&created);
+                    return Err(StoreError::Full);
+                }
+            }
+        }
+        Ok(targets)
+    }
+
+    /// Writes the bytes of a draft. Without the lock: nobody reads a draft.
+    pub(super) fn copy_in(&self, draft: Ref<Message>, parts: &Parts<'_>) {
+        let mut at = draft.offset() + Message::BYTES_AT;
+        let pieces = [parts.event_id, parts.event_type].into_iter().flatten();
+        for piece in pieces.chain(parts.text.iter().copied()) {
+            // SAFETY: a draft of this worker, allocated with room for all pieces, not yet visible.
+            unsafe { self.memory.fill(at, piece) };
+            at += piece.len();
+        }
+    }
+}
+
+impl Section<'_> {
+    /// Creates those of the channels that do not exist, or none of them. Committed one by one.
+    pub fn create_missing(
+        &self,
+        ids: &[&[u8]],
+        limits: &Limits,
+        now: u64,
+    ) -> Result<SmallVec<[Ref<Channel>; 4]>, StoreError> {
+        let mut missing: SmallVec<[&[u8]; 4]> =
+            ids.iter().copied().filter(|id| self.find(id).is_none()).collect();
+        let mut seen = std::collections::HashSet::new();
+        if missing.len() > 1 {
+            missing.retain(|id| seen.insert(*id));
+        }
+        for wildcard in [false, true] {
+            let count = missing.iter().filter(|id| limits.is_wildcard(id) == wildcard).count();
+            if count > 0 {
+                self.may_create(wildcard, count as u64, limits)?;
+            }
+        }
+        let mut created = SmallVec::new();
+        for id in missing {
+            match self.create_channel(id, limits, now) {
+                Ok(channel) => created.push(channel),
+                Err(Full) => {
+                    self.undo();
+                    self.uncreate_all(&created);
+                    return Err(StoreError::Full);
+                }
+            }
+            self.commit();
+        }
+        Ok(created)
+    }
+
+    /// Takes back what [`Section::create_missing`] did, before the lock was given up.
+    pub fn uncreate_all(&self, created: &[Ref<Channel>]) {
+        for &channel in created {
+            self.uncreate(channel);
+            self.commit();
+        }
+    }
+
+    fn abandon(&self, me: SlotId, target: &Target<'_>) {
+        if let Some(draft) = target.draft {
+            self.discard_draft(me, draft);
+        }
+        self.release_channel(target.channel);
+        self.commit();
+    }
+
+    fn publish_one(
+        &self,
+        target: &mut Target<'_>,
+        publish: &Publish<'_>,
+        published: &mut Published,
+    ) -> Result<Step, Full> {
+        self.renew(target, publish)?;
+        let channel = target.channel;
+        let c = self.at(channel);
+        if target.draft.is_none() && c.nodes.head.get().is_some() {
+            let draft = self.draft(publish.me, &publish.parts)?;
+            self.commit();
+            target.draft = Some(draft);
+            return Ok(Step::Fill(draft));
+        }
+        for node in self.items::<OfChannel>(&c.nodes) {
+            self.make_mail_room(self.slot_of(node))?;
+        }
+
+        let stamp = self.next_stamp(publish.now);
+        self.add64(&c.last_id, 1);
+        self.set64(&c.last_second, stamp.second);
+        self.set(&c.last_tag, stamp.tag);
+        self.add64(&self.root().published, 1);
+        self.touch(channel, publish.limits, publish.now);
+        if !publish.store {
+            self.trash(publish.now, 1, 0);
+        }
+        match target.draft {
+            None => self.release_channel(channel),
+            Some(message) => {
+                let m = self.at(message);
+                // Still a draft: nobody else reads these words, and an undone publish is abandoned.
+                m.id.store(c.last_id.get());
+                m.second.store(seconds(stamp.second));
+                m.tag.store(stamp.tag);
+                m.expires.store(seconds(publish.now + publish.limits.message_ttl));
+                // The target's hold on the channel becomes the message's.
+                self.link(&m.channel, Some(channel));
+                self.end_draft(publish.me, message);
+                if publish.store {
+                    self.enter_history(channel, message);
+                }
+                self.post_to_all(channel, message, publish, published);
+                self.release(message);
+            }
+        }
+        self.commit();
+
+        while publish.limits.max_stored.is_some_and(|most| u64::from(c.stored.get()) > most) {
+            self.drop_oldest(channel, publish.now);
+            self.commit();
+        }
+        published.channels.push(self.info(channel));
+        Ok(Step::Done)
+    }
+
+    /// While the text was copied, the channel may have been deleted, or gone and perhaps come back: its
+    /// id then names another one (PUB-97).
+    fn renew(&self, target: &mut Target<'_>, publish: &Publish<'_>) -> Result<(), Full> {
+        let old = target.channel;
+        if self.at(old).flags().contains(ChannelFlags::DELETED) {
+            target.channel = match self.find(target.id) {
+                Some(channel) => channel,
+                None => self.create_channel(target.id, publish.limits, publish.now)?,
+            };
+            self.hold_channel(target.channel);
+            self.release_channel(old);
+            self.commit();
+        }
+        Ok(())
+    }
+
+    fn post_to_all(
+        &self,
+        channel: Ref<Channel>,
+        message: Ref<Message>,
+        publish: &Publish<'_>,
+        published: &mut Published,
+    ) {
+        for node in self.items::<OfChannel>(&self.at(channel).nodes) {
+            let n = self.at(node);
+            let worker = SlotId::new(n.slot.get() as usize);
+            let slot = self.slot(worker);
+            match self.post(slot, message, publish.store) {
+                Posted::Wake => published.wake.push(worker),
+                Posted::Queued => {}
+                Posted::Refused { first } => {
+                    let missed = u64::from(n.subscribers.get());
+                    slot.dropped[DropCause::Memory as usize].add(missed);
+                    if first {
+                        published.overflowing.push(worker);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Unix seconds as a message keeps them.
+fn seconds(second: u64) -> u32 {
+    u32::try_from(second).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,179 @@
+//! Worker slots: taken at start, given back at the end, reclaimed from the dead.
+//!
+//! A worker holds its slot's life mutex for as long as it lives; the kernel marks the mutex when the
+//! process is gone, however it went. Whoever notices takes it over and gives back, step by committed
+//! step, all that the slot says the dead worker had. If that one dies too, the next goes on.
+
+use super::layout::{CAUSES, MODES, Slot, SlotState};
+use super::list::{InFifo, Marks, OfSlot};
+use super::robust::Acquired;
+use super::section::Section;
+use super::{Limits, SlotId, Zone};
+
+/// How a subscriber is connected; index into a slot's counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Mode {
+    Streaming = 0,
+    LongPolling = 1,
+    EventSource = 2,
+    WebSocket = 3,
+}
+
+/// Why a message did not reach a subscriber; index into a slot's counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum DropCause {
+    /// The subscriber read too slowly.
+    SlowReader = 0,
+    /// The worker's mailbox held too much of the zone.
+    Memory = 1,
+    /// The message expired before it could be sent.
+    Ttl = 2,
+}
+
+/// Every slot is taken by a living worker: the zone is too small for so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("all worker slots of the zone are taken")]
+pub struct NoSlot;
+
+/// Steps under one hold of the lock.
+const SLICE: usize = 32;
+
+impl Zone {
+    /// Takes a slot for this process. `position` is nginx's process slot.
+    pub fn take_slot(&self, pid: u32, position: u32, now: u64) -> Result<SlotId, NoSlot> {
+        for (i, slot) in self.geometry.slots(&self.memory).iter().enumerate() {
+            if slot.state() != SlotState::Free {
+                continue;
+            }
+            // Another process may be taking it at this moment.
+            if !matches!(slot.life.try_lock(), Ok(Some(_))) {
+                continue;
+            }
+            let section = self.enter();
+            if slot.state() != SlotState::Free {
+                slot.life.unlock();
+                continue;
+            }
+            section.set(&slot.pid, pid);
+            section.set(&slot.position, position);
+            section.set64(&slot.started, now);
+            section.set(&slot.state, SlotState::Active as u32);
+            section.commit();
+            return Ok(SlotId::new(i));
+        }
+        Err(NoSlot)
+    }
+
+    /// The worker is ending its subscribers: it is no longer listed (STAT-58), but publishes still
+    /// reach it.
+    pub fn start_leaving(&self, me: SlotId) {
+        let section = self.enter();
+        section.set(&section.slot(me).state, SlotState::Leaving as u32);
+        section.commit();
+    }
+
+    /// Gives everything back.
+    pub fn leave_slot(&self, me: SlotId, limits: &Limits, now: u64) {
+        self.clear_slot(me, limits, now);
+        self.slot(me).life.unlock();
+    }
+
+    /// Reclaims the slots of workers that died (LIFE-82..86, 92). Returns their pids.
+    pub fn reclaim_dead(&self, me: Option<SlotId>, limits: &Limits, now: u64) -> Vec<u32> {
+        let mut dead = Vec::new();
+        for (i, slot) in self.geometry.slots(&self.memory).iter().enumerate() {
+            let id = SlotId::new(i);
+            if slot.state() == SlotState::Free || me == Some(id) {
+                continue;
+            }
+            if let Ok(Some(how)) = slot.life.try_lock() {
+                // Left without a death only if its worker gave it back just now.
+                if slot.state() != SlotState::Free {
+                    debug_assert_eq!(how, Acquired::OwnerDied);
+                    dead.push(slot.pid.get());
+                    self.clear_slot(id, limits, now);
+                }
+                slot.life.unlock();
+            }
+        }
+        dead
+    }
+
+    fn clear_slot(&self, id: SlotId, limits: &Limits, now: u64) {
+        loop {
+            let section = self.enter();
+            for _ in 0..SLICE {
+                let more = section.clear_some(id, limits, now);
+                section.commit();
+                if !more {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A subscriber of this mode came.
+    pub fn count_in(&self, me: SlotId, mode: Mode) {
+        self.slot(me).subscribers[mode as usize].add(1);
+    }
+
+    /// A subscriber of this mode went.
+    pub fn count_out(&self, me: SlotId, mode: Mode) {
+        self.slot(me).subscribers[mode as usize].sub(1);
+    }
+
+    /// Messages handed to subscribers' connections.
+    pub fn count_delivered(&self, me: SlotId, n: u64) {
+        self.slot(me).delivered.add(n);
+    }
+
+    pub fn count_dropped(&self, me: SlotId, cause: DropCause, n: u64) {
+        self.slot(me).dropped[cause as usize].add(n);
+    }
+}
+
+impl Section<'_> {
+    /// One step of giving back what a slot holds. False when it holds nothing and is free.
+    fn clear_some(&self, id: SlotId, limits: &Limits, now: u64) -> bool {
+        let slot = self.slot(id);
+        if slot.pinned_count.get() != 0 {
+            self.unpin(id);
+        } else if self.remove_mail(slot) {
+        } else if let Some(draft) = self.items::<InFifo>(&slot.drafts).next() {
+            self.discard_draft(id, draft);
+        } else if let Some(bookmark) = self.items::<Marks>(&slot.bookmarks).next() {
+            self.remove_bookmark(id, bookmark);
+        } else if let Some(channel) = slot.listing.get() {
+            self.link(&slot.listing, None);
+            self.release_channel(channel);
+        } else if let Some(node) = self.items::<OfSlot>(&slot.nodes).next() {
+            self.end_subscribers(node, self.at(node).subscribers.get(), limits, now);
+        } else if let Some(node) = self.items::<OfSlot>(&slot.doomed).next() {
+            self.end_subscribers(node, self.at(node).subscribers.get(), limits, now);
+        } else if slot.state() != SlotState::Free {
+            self.drop_mailbox(slot);
+            self.fold_counts(slot);
+            self.set(&slot.signalled, 0);
+            self.set(&slot.state, SlotState::Free as u32);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// The totals keep what a worker counted in its life.
+    fn fold_counts(&self, slot: &Slot) {
+        let root = self.root();
+        self.add64(&root.delivered, slot.delivered.get());
+        self.set64(&slot.delivered, 0);
+        for cause in 0..CAUSES {
+            self.add64(&root.dropped[cause], slot.dropped[cause].get());
+            self.set64(&slot.dropped[cause], 0);
+        }
+        for mode in 0..MODES {
+            self.set(&slot.subscribers[mode], 0);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Subscribing: what is replayed and where live delivery begins is decided in one hold of the lock.
+//!
+//! A worker has one node on each channel it has subscribers on; publishers find it there. The join
+//! finds the first message to replay (a bookmark holds it) and notes the channel's newest id: history
+//! ends there, and the first live message of this subscriber is the one after it. So every id arrives
+//! once, whatever is published meanwhile (LIFE-65..68, OLD-20).
+//!
+//! Each channel is a step of its own. If the process dies on the way, its slot still names the nodes
+//! and bookmarks; if a step fails, the earlier ones are taken back under the same hold of the lock.
+
+use core::mem::size_of;
+
+use smallvec::SmallVec;
+
+use super::layout::{Bookmark, Channel, ChannelFlags, Message, MessageFlags, Node};
+use super::list::{InFifo, Marks, OfChannel, OfSlot};
+use super::memory::Ref;
+use super::section::Section;
+use super::{Full, Limits, SlotId, StoreError, Zone};
+
+/// One channel of a request (PATH-1).
+#[derive(Debug, Clone, Copy)]
+pub struct JoinItem<'a> {
+    pub id: &'a [u8],
+    /// How many of the newest messages are wanted; 0 = those after the position.
+    pub backtrack: u64,
+}
+
+/// Where the client says it was: T, G and E of the specification (OLD-1).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Since<'a> {
+    /// Unix seconds.
+    pub time: Option<u64>,
+    pub tag: Option<u32>,
+    pub event_id: Option<&'a [u8]>,
+}
+
+/// What a location asks of its subscribers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JoinRules {
+    /// ADM-4.
+    pub authorized_only: bool,
+    /// ADM-7: most wildcard channels in one request, and at least one other.
+    pub max_wildcards: Option<u64>,
+}
+
+/// One channel of one subscriber. To be given back with [`Zone::leave`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subscription {
+    pub channel: Ref<Channel>,
+    pub node: Ref<Node>,
+    /// Live messages with smaller ids belong to the history.
+    pub live_from: u64,
+    /// The history to replay, if there is any.
+    pub history: Option<Ref<Bookmark>>,
+}
+
+/// The subscriptions of one request, in its order.
+pub type Subscriptions = SmallVec<[Subscription; 1]>;
+
+impl Zone {
+    /// Subscribes to all of the channels or to none, creating those that are missing.
+    pub fn join(
+        &self,
+        me: SlotId,
+        items: &[JoinItem<'_>],
+        since: &Since<'_>,
+        rules: &JoinRules,
+        limits: &Limits,
+        now: u64,
+    ) -> Result<Subscriptions, StoreError> {
+        let section = self.enter();
+        section.admit(items, rules, limits)?;
+        section.admit_wildcards(items, rules, limits)?;
+        let ids: SmallVec<[&[u8]; 4]> = items.iter().map(|item| item.id).collect();
+        let created = section.create_missing(&ids, limits, now)?;
+        let mut joined = Subscriptions::new();
+        for item in items {
+            match section.join_one(me, item, since, limits, now) {
+                Ok(subscription) => {
+                    section.commit();
+                    joined.push(subscription);
+                }
+                Err(Full) => {
+                    section.undo();
+                    for subscription in &joined {
+                        section.end_subscription(me, subscription, limits, now);
+                    }
+                    section.uncreate_all(&created);
+                    return Err(StoreError::Full);
+                }
+            }
+        }
+        Ok(joined)
+    }
+
+    /// The checks of [`Zone::join`] that concern one channel, for those channels alone (ADM-1).
+    pub fn admit(
+        &self,
+        items: &[JoinItem<'_>],
+        rules: &JoinRules,
+        limits: &Limits,
+    ) -> Result<(), StoreError> {
+        self.enter().admit(items, rules, limits)
+    }
+
+    /// Ends subscriptions, and frees what is left of their history.
+    pub fn leave(&self, me: SlotId, subscriptions: &[Subscription], limits: &Limits, now: u64) {
+        let section = self.enter();
+        for subscription in subscriptions {
+            section.end_subscription(me, subscription, limits, now);
+        }
+    }
+}
+
+impl Section<'_> {
+    fn admit(
+        &self,
+        items: &[JoinItem<'_>],
+        rules: &JoinRules,
+        limits: &Limits,
+    ) -> Result<(), StoreError> {
+        for item in items {
+            let found = self.find(item.id).map(|channel| self.at(channel));
+            let stores = found.is_some_and(|c| c.stored.get() > 0);
+            if rules.authorized_only && !limits.is_wildcard(item.id) && !stores {
+                return Err(StoreError::NotAuthorized);
+            }
+            let subscribers = found.map_or(0, |c| u64::from(c.subscribers.get()));
+            if limits.max_subscribers.is_some_and(|most| subscribers >= most) {
+                return Err(StoreError::TooManySubscribers);
+            }
+        }
+        Ok(())
+    }
+
+    fn admit_wildcards(
+        &self,
+        items: &[JoinItem<'_>],
+        rules: &JoinRules,
+        limits: &Limits,
+    ) -> Result<(), StoreError> {
+        let Some(most) = rules.max_wildcards else { return Ok(()) };
+        let wildcards = items.iter().filter(|item| limits.is_wildcard(item.id)).count();
+        if wildcards > 0 && (wildcards as u64 > most || wildcards == items.len()) {
+            return Err(StoreError::TooManyWildcards);
+        }
+        Ok(())
+    }
+
+    fn join_one(
+        &self,
+        me: SlotId,
+        item: &JoinItem<'_>,
+        since: &Since<'_>,
+        limits: &Limits,
+        now: u64,
+    ) -> Result<Subscription, Full> {
+        let Some(channel) = self.find(item.id) else { unreachable!("created before") };
+        let c = self.at(channel);
+        let newest = c.last_id.get();
+        let history = match self.first_wanted(channel, item.backtrack, since) {
+            Some(message) => Some(self.bookmark(me, message, newest)?),
+            None => None,
+        };
+        let node = match self.node_of(me, channel) {
+            Some(node) => node,
+            None => self.add_node(me, channel)?,
+        };
+        self.add(&self.at(node).subscribers, 1);
+        self.add(&c.subscribers, 1);
+        self.touch(channel, limits, now);
+        Ok(Subscription { channel, node, live_from: newest + 1, history })
+    }
+
+    fn end_subscription(
+        &self,
+        me: SlotId,
+        subscription: &Subscription,
+        limits: &Limits,
+        now: u64,
+    ) {
+        self.end_subscribers(subscription.node, 1, limits, now);
+        self.commit();
+        if let Some(bookmark) = subscription.history {
+            self.remove_bookmark(me, bookmark);
+            self.commit();
+        }
+    }
+
+    /// `n` subscribers leave a node; the last one takes it along. The channel's inactivity period
+    /// begins when its last subscriber leaves (LIFE-31).
+    pub fn end_subscribers(&self, node: Ref<Node>, n: u32, limits: &Limits, now: u64) {
+        let at = self.at(node);
+        let Some(channel) = at.channel.get() else { unreachable!("a node has a channel") };
+        let c = self.at(channel);
+        self.sub(&at.subscribers, n);
+        self.sub(&c.subscribers, n);
+        if c.subscribers.get() == 0 {
+            self.touch(channel, limits, now);
+        }
+        if at.subscribers.get() == 0 {
+            let slot = self.slot_of(node);
+            let deleted = c.flags().contains(ChannelFlags::DELETED);
+            self.unlink::<OfSlot>(if deleted { &slot.doomed } else { &slot.nodes }, node);
+            self.unlink::<OfChannel>(&c.nodes, node);
+            self.free(node);
+            self.release_channel(channel);
+        }
+    }
+
+    pub fn slot_of(&self, node: Ref<Node>) -> &super::Slot {
+        &self.slots()[self.at(node).slot.get() as usize]
+    }
+
+    fn node_of(&self, me: SlotId, channel: Ref<Channel>) -> Option<Ref<Node>> {
+        self.items::<OfChannel>(&self.at(channel).nodes)
+            .find(|&node| self.at(node).slot.get() as usize == me.index())
+    }
+
+    fn add_node(&self, me: SlotId, channel: Ref<Channel>) -> Result<Ref<Node>, Full> {
+        let node = self.allocate::<Node>(size_of::<Node>())?;
+        let n = self.at(node);
+        n.channel.store(Some(channel));
+        n.slot.store(me.index() as u32);
+        n.subscribers.store(0);
+        n.flags.store(0);
+        self.hold_channel(channel);
+        self.push_back::<OfChannel>(&self.at(channel).nodes, node);
+        self.push_back::<OfSlot>(&self.slot(me).nodes, node);
+        Ok(node)
+    }
+
+    fn bookmark(
+        &self,
+        me: SlotId,
+        message: Ref<Message>,
+        until: u64,
+    ) -> Result<Ref<Bookmark>, Full> {
+        let bookmark = self.allocate::<Bookmark>(size_of::<Bookmark>())?;
+        let b = self.at(bookmark);
+        b.until.store(until);
+        b.message.store(Some(message));
+        b.slot.store(me.index() as u32);
+        b.flags.store(0);
+        b.reserved.store(0);
+        self.hold(message);
+        self.push_back::<Marks>(&self.slot(me).bookmarks, bookmark);
+        Ok(bookmark)
+    }
+
+    pub fn remove_bookmark(&self, me: SlotId, bookmark: Ref<Bookmark>) {
+        self.unlink::<Marks>(&self.slot(me).bookmarks, bookmark);
+        let message = self.at(bookmark).message.get();
+        self.free(bookmark);
+        if let Some(message) = message {
+            self.release(message);
+        }
+    }
+
+    /// The oldest message of the history that this client wants (OLD-8..13).
+    fn first_wanted(
+        &self,
+        channel: Ref<Channel>,
+        backtrack: u64,
+        since: &Since<'_>,
+    ) -> Option<Ref<Message>> {
+        let c = self.at(channel);
+        if backtrack > 0 {
+            return self.from_newest(channel, |behind, _| behind < backtrack);
+        }
+        if let Some(event_id) = since.event_id {
+            return self.after_event(channel, event_id, since);
+        }
+        since.time?;
+        c.fifo.head.get()?;
+        self.from_newest(channel, |_, m| is_after(m, since))
+    }
+
+    /// Walks from the newest message towards the oldest while they are wanted: as many steps as there
+    /// are messages to send.
+    fn from_newest(
+        &self,
+        channel: Ref<Channel>,
+        wanted: impl Fn(u64, &Message) -> bool,
+    ) -> Option<Ref<Message>> {
+        let mut first = None;
+        let mut next = self.at(channel).fifo.tail.get();
+        let mut behind = 0;
+        while let Some(message) = next {
+            let m = self.at(message);
+            if !wanted(behind, m) {
+                break;
+            }
+            first = Some(message);
+            next = m.fifo.prev.get();
+            behind += 1;
+        }
+        first
+    }
+
+    /// An event id may occur more than once and the oldest one counts, so this looks from the oldest on.
+    fn after_event(
+        &self,
+        channel: Ref<Channel>,
+        event_id: &[u8],
+        since: &Since<'_>,
+    ) -> Option<Ref<Message>> {
+        let hash = self.hash(event_id);
+        for message in self.items::<InFifo>(&self.at(channel).fifo) {
+            let m = self.at(message);
+            let same = m.flags().contains(MessageFlags::EVENT_ID)
+                && m.event_id_hash.get() == hash
+                && self.event_id(message) == event_id;
+            if same {
+                return m.fifo.next.get();
+            }
+            if is_after(m, since) {
+                return Some(message);
+            }
+        }
+        None
+    }
+
+    fn event_id(&self, message: Ref<Message>) -> &[u8] {
+        let len = self.at(message).event_id_len.get() as usize;
+        // SAFETY: a published message, held by the history under this lock.
+        unsafe { self.memory().bytes(message.offset() + Message::BYTES_AT, len) }
+    }
+}
+
+/// Whether a message was published after the client's time and tag (OLD-10b, 11, 12).
+fn is_after(m: &Message, since: &Since<'_>) -> bool {
+    let second = u64::from(m.second.get());
+    match (since.time, since.tag) {
+        (Some(time), Some(tag)) => (second, m.tag.get()) > (time, tag),
+        (Some(time), None) => second > time,
+        (None, _) => false,
+    }
+}

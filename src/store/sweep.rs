@@ -1,0 +1,28 @@
+//! What time takes away: expired messages, unused channels, and what a killed process left unfinished.
+
+use super::Zone;
+
+/// Steps under one hold of the lock.
+const SLICE: usize = 64;
+/// Slices in one call, so that a worker does not sweep for long before it serves again.
+const SLICES: usize = 16;
+
+impl Zone {
+    /// Removes what is due. True if more is: call again soon. Any worker may call it at any time; with
+    /// nothing due it costs one look at the heads of the lists.
+    pub fn sweep(&self, now: u64) -> bool {
+        for _ in 0..SLICES {
+            let section = self.enter();
+            for _ in 0..SLICE {
+                let did = section.expire_one(now)
+                    || section.end_one_period(now)
+                    || section.finish_one_due(now);
+                section.commit();
+                if !did {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
