@@ -69,7 +69,7 @@ impl Section<'_> {
                 self.give_run(page, n);
                 n * PAGE
             }
-            PageState::Small(class) if offset.is_multiple_of(class_size(class)) => {
+            PageState::Small(class) if offset % class_size(class) == 0 => {
                 self.free_small(page, class, offset / class_size(class));
                 class_size(class)
             }

@@ -1,10 +1,10 @@
 //! A channel's life: created, kept by use, gone after its inactivity period or by DELETE.
 //!
-//! A channel is held (`refs`) by the index while it can be found, by each node, by each message, and by
-//! a listing that stopped at it; the last one to let go frees it. While its period runs it waits in a
-//! lane. If something keeps it when the period ends, it waits nowhere until that something goes, and
-//! then joins the `due` list. A deleted channel is in the `due` list too, until its history is emptied:
-//! whoever sweeps finishes what a killed process began.
+//! A channel is held (`refs`) by the index while it can be found, by each node, by each message, by a
+//! listing that stopped at it, and by a worker that empties it; the last one to let go frees it. While
+//! its period runs it waits in a lane. If something keeps it when the period ends, it waits nowhere
+//! until that something goes, and then joins the `due` list. A deleted channel is in the `due` list
+//! too, until its history is emptied: whoever sweeps finishes what a killed process began.
 
 use super::alloc::Full;
 use super::layout::{Channel, ChannelFlags, Message};
@@ -177,12 +177,7 @@ impl Section<'_> {
     }
 
     /// Deletes a channel: no memory needed, and constant work but for the workers on it (LIFE-33, 56).
-    pub fn delete_channel(
-        &self,
-        channel: Ref<Channel>,
-        farewell: Option<Ref<Message>>,
-        now: u64,
-    ) {
+    pub fn delete_channel(&self, channel: Ref<Channel>, farewell: Option<Ref<Message>>, now: u64) {
         let c = self.at(channel);
         self.retire(channel);
         self.link(&c.farewell, farewell);

@@ -6,19 +6,17 @@
 use core::mem::size_of;
 use std::collections::{HashMap, HashSet};
 
+use super::Zone;
 use super::alloc::{class_count, class_size, footprint};
+use super::layout::Ends;
 use super::layout::{
     BINS, Bookmark, CLASSES, Channel, ChannelFlags, MailBlock, Message, MessageFlags, Node, PAGE,
     Slot, SlotState,
 };
-use super::list::{
-    ByCreation, ByDeadline, ByExpiry, InFifo, Marks, OfChannel, OfSlot, Through,
-};
-use super::layout::Ends;
-use super::memory::Ref;
+use super::list::{ByCreation, ByDeadline, ByExpiry, InFifo, Marks, OfChannel, OfSlot, Through};
+use super::memory::{Link, Ref};
 use super::pages::PageState;
 use super::section::Section;
-use super::Zone;
 
 /// What is wrong, in words.
 pub type Fault = String;
@@ -60,6 +58,13 @@ impl Zone {
         section.check_waiting()?;
         section.check_memory(&found)
     }
+
+    /// Which thread is in a section, and how many words it has changed and not committed. Looks without
+    /// the lock, so it is exact only while that thread is stopped: for tests that kill it there.
+    pub fn section_in_progress(&self) -> Option<(u32, u32)> {
+        let root = self.geometry.root(&self.memory);
+        root.lock.holder().map(|holder| (holder, root.journal_len.get()))
+    }
 }
 
 impl Section<'_> {
@@ -92,7 +97,7 @@ impl Section<'_> {
             for pin in &slot.pinned[..slot.pinned_count.get() as usize] {
                 pin.get().into_iter().for_each(|message| found.holds(message));
             }
-            if let Some(channel) = slot.listing.get() {
+            for channel in [&slot.listing, &slot.deleting].into_iter().filter_map(Link::get) {
                 *found.channel_refs.entry(channel).or_default() += 1;
             }
             self.check_mailbox(i, slot, found)?;
@@ -119,6 +124,7 @@ impl Section<'_> {
                     && slot.bookmarks.head.get().is_none()
                     && slot.pinned_count.get() == 0
                     && slot.listing.get().is_none()
+                    && slot.deleting.get().is_none()
                     && slot.subscribers.iter().all(|n| n.get() == 0);
                 ensure!(empty, "slot {i} is free and not empty");
             }
@@ -164,7 +170,11 @@ impl Section<'_> {
             ensure!(indexed.contains(&channel) != deleted, "{channel:?}: wrongly (un)indexed");
             if !deleted {
                 *found.channel_refs.entry(channel).or_default() += 1;
-                if flags.contains(ChannelFlags::WILDCARD) { wildcard += 1 } else { plain += 1 }
+                if flags.contains(ChannelFlags::WILDCARD) {
+                    wildcard += 1
+                } else {
+                    plain += 1
+                }
                 stored += u64::from(c.stored.get());
             } else if flags.contains(ChannelFlags::DUE) {
                 *found.channel_refs.entry(channel).or_default() += 1;

@@ -3,7 +3,7 @@
 use super::layout::ChannelFlags;
 use super::list::{OfChannel, OfSlot};
 use super::section::Section;
-use super::{Full, Parts, SlotId, Wake, Zone};
+use super::{Channel, Full, Parts, Ref, SlotId, Wake, Zone};
 
 /// Messages of a deleted channel freed under one hold of the lock.
 const SLICE: usize = 64;
@@ -12,17 +12,12 @@ impl Zone {
     /// Deletes a channel with all its messages, and says whom to wake; None if there is no such
     /// channel. Needs no memory (LIFE-56): if the zone has no room for `text`, the channel is deleted
     /// with the configured text.
-    pub fn delete(
-        &self,
-        me: SlotId,
-        id: &[u8],
-        text: Option<&[&[u8]]>,
-        now: u64,
-    ) -> Option<Wake> {
+    pub fn delete(&self, me: SlotId, id: &[u8], text: Option<&[&[u8]]>, now: u64) -> Option<Wake> {
         let farewell = text.and_then(|text| {
             let parts = Parts { text, ..Parts::default() };
             let section = self.enter();
-            let draft = section.find(id).ok_or(Full).and_then(|_| section.draft(me, &parts)).ok()?;
+            let draft =
+                section.find(id).ok_or(Full).and_then(|_| section.draft(me, &parts)).ok()?;
             section.commit();
             drop(section);
             self.copy_in(draft, &parts);
@@ -41,7 +36,7 @@ impl Zone {
         }
         section.delete_channel(channel, farewell, now);
         let wake = section.doom_nodes(channel);
-        section.hold_channel(channel);
+        section.remember_deleted(me, Some(channel));
         section.commit();
         drop(section);
 
@@ -51,7 +46,7 @@ impl Zone {
             for _ in 0..SLICE {
                 let waits = section.at(channel).flags().contains(ChannelFlags::DUE);
                 if !waits {
-                    section.release_channel(channel);
+                    section.remember_deleted(me, None);
                     section.commit();
                     return Some(wake);
                 }
@@ -63,8 +58,21 @@ impl Zone {
 }
 
 impl Section<'_> {
+    /// Holds the channel that this worker is emptying, in place of the one before.
+    fn remember_deleted(&self, me: SlotId, channel: Option<Ref<Channel>>) {
+        let place = &self.slot(me).deleting;
+        let before = place.get();
+        if let Some(channel) = channel {
+            self.hold_channel(channel);
+        }
+        self.link(place, channel);
+        if let Some(before) = before {
+            self.release_channel(before);
+        }
+    }
+
     /// Hands each worker on the channel its node as a notice.
-    fn doom_nodes(&self, channel: super::Ref<super::Channel>) -> Wake {
+    fn doom_nodes(&self, channel: Ref<Channel>) -> Wake {
         let mut wake = Wake::new();
         for node in self.items::<OfChannel>(&self.at(channel).nodes) {
             let worker = SlotId::new(self.at(node).slot.get() as usize);

@@ -3,6 +3,8 @@
 //! A channel is deleted after its last publish, so a worker that empties its mailbox first tells its
 //! subscribers things in the order in which they happened.
 
+use core::cell::Cell;
+
 use smallvec::SmallVec;
 
 use super::layout::{MAIL_ENTRIES, Message};
@@ -11,11 +13,13 @@ use super::memory::Ref;
 use super::{Channel, MessageRef, Node, SlotId, Zone};
 
 /// Messages from the head of the mailbox, in the order of publishing. The mailbox holds them until this
-/// is dropped.
+/// is dropped; those that were looked at then leave it.
 pub struct Mail<'z> {
     zone: &'z Zone,
     me: SlotId,
     messages: SmallVec<[Ref<Message>; MAIL_ENTRIES]>,
+    /// Messages that were looked at: only they are removed, should a panic end the worker's turn.
+    seen: Cell<usize>,
 }
 
 impl<'z> Mail<'z> {
@@ -24,21 +28,25 @@ impl<'z> Mail<'z> {
     }
 
     pub fn messages(&self) -> impl Iterator<Item = MessageRef<'_>> {
-        self.messages.iter().map(|&message| self.zone.message(message))
+        self.messages.iter().enumerate().map(|(i, &message)| {
+            self.seen.set(i + 1);
+            self.zone.message(message)
+        })
     }
 
     /// Done with these; the next ones, under one hold of the lock.
     pub fn next(mut self) -> Mail<'z> {
         let zone = self.zone;
-        zone.exchange_mail(self.me, std::mem::take(&mut self.messages).len())
+        self.messages.clear();
+        zone.exchange_mail(self.me, self.seen.take())
     }
 }
 
 impl Drop for Mail<'_> {
     fn drop(&mut self) {
-        if !self.messages.is_empty() {
+        if self.seen.get() != 0 {
             let section = self.zone.enter();
-            for _ in 0..self.messages.len() {
+            for _ in 0..self.seen.get() {
                 section.remove_mail(section.slot(self.me));
                 section.commit();
             }
@@ -80,7 +88,7 @@ impl Zone {
         }
         section.set(&slot.signalled, 0);
         section.commit();
-        Mail { zone: self, me, messages: section.read_mail(slot, MAIL_ENTRIES) }
+        Mail { zone: self, me, messages: section.read_mail(slot, MAIL_ENTRIES), seen: Cell::new(0) }
     }
 
     /// Channels that were deleted under this worker's subscribers. The texts stay until the node's last

@@ -110,10 +110,8 @@ impl Zone {
         let (bytes, channel_id) = unsafe {
             (
                 self.memory.bytes(at, lens.iter().sum()),
-                self.memory.bytes(
-                    channel.offset() + super::Channel::ID_AT,
-                    c.id_len.get() as usize,
-                ),
+                self.memory
+                    .bytes(channel.offset() + super::Channel::ID_AT, c.id_len.get() as usize),
             )
         };
         let (event_id, rest) = bytes.split_at(lens[0]);

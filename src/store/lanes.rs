@@ -79,11 +79,7 @@ impl Section<'_> {
 
     /// An item that is due, if there is one.
     pub fn first_due<L: Waiting>(&self, lanes: &Lanes<L::Item>, now: u64) -> Option<Ref<L::Item>> {
-        lanes
-            .0
-            .iter()
-            .filter_map(|lane| lane.head.get())
-            .find(|&head| L::due(self.at(head)) <= now)
+        lanes.0.iter().filter_map(|lane| lane.head.get()).find(|&head| L::due(self.at(head)) <= now)
     }
 }
 

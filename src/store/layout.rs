@@ -178,7 +178,10 @@ pub struct Slot {
     pub pinned: [Link<Message>; PAGE_OF_HISTORY],
     /// Where a listing of channels goes on.
     pub listing: Link<Channel>,
+    /// A deleted channel whose messages are being freed.
+    pub deleting: Link<Channel>,
     pub pinned_count: Cell32,
+    pub reserved: Cell32,
 
     /// Written by the owner alone, outside any section.
     pub subscribers: [Cell32; MODES],
@@ -208,7 +211,7 @@ pub struct Channel {
     pub deadline: Cell64,
     pub last_tag: Cell32,
     pub removed_tag: Cell32,
-    /// Holders: the index, nodes, messages, a listing.
+    /// Holders: the index, nodes, messages, a listing, a deletion.
     pub refs: Cell32,
     pub flags: Cell32,
     pub hash: Cell32,
@@ -421,7 +424,7 @@ const _: () = {
     assert!(size_of::<MailBlock>() == 128);
     assert!(size_of::<Bookmark>() <= 48);
     assert!(size_of::<PageInfo>() == 32);
-    assert!(size_of::<Slot>().is_multiple_of(8));
+    assert!(size_of::<Slot>() % 8 == 0);
 };
 
 /// A page of the allocator as a reference target.

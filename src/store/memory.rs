@@ -41,7 +41,7 @@ impl<T> Ref<T> {
 
     /// The reference to the object `offset` bytes after the start of the zone.
     pub fn from_offset(offset: usize) -> Self {
-        debug_assert!(offset.is_multiple_of(UNIT) && offset != 0 && offset <= MAX_LEN);
+        debug_assert!(offset % UNIT == 0 && offset != 0 && offset <= MAX_LEN);
         Self { units: (offset / UNIT) as u32, of: PhantomData }
     }
 
@@ -169,7 +169,7 @@ impl Memory {
     /// `base` is aligned to [`UNIT`], and `len` bytes from it stay mapped, readable and writable, as
     /// long as any copy of the result or anything borrowed from one is in use.
     pub unsafe fn new(base: NonNull<u8>, len: usize) -> Self {
-        debug_assert!(base.as_ptr().addr().is_multiple_of(UNIT));
+        debug_assert!(base.as_ptr().addr() % UNIT == 0);
         Self { base, len }
     }
 
@@ -186,7 +186,7 @@ impl Memory {
     pub fn array<T: Object>(&self, offset: usize, n: usize) -> &[T] {
         let end = n.checked_mul(size_of::<T>()).and_then(|size| offset.checked_add(size));
         assert!(end.is_some_and(|end| end <= self.len), "zone reference out of bounds: {offset}");
-        assert!(offset.is_multiple_of(align_of::<T>()), "zone reference misaligned: {offset}");
+        assert!(offset % align_of::<T>() == 0, "zone reference misaligned: {offset}");
         // SAFETY: in bounds and aligned (checked above), mapped (`new`), and `Object` promises that
         // any bytes are a valid `T` that is only accessed atomically.
         unsafe { core::slice::from_raw_parts(self.base.as_ptr().add(offset).cast::<T>(), n) }

@@ -104,9 +104,8 @@ impl Section<'_> {
     pub fn give_run(&self, page: usize, n: usize) {
         self.add(&self.root().free_pages, n as u32);
         let (mut first, mut len) = (page, n);
-        if page + n < self.geometry().plan().pages
-            && let PageState::Free(next) = self.page(page + n).page_state()
-        {
+        let after = (page + n < self.geometry().plan().pages).then(|| self.page(page + n));
+        if let Some(PageState::Free(next)) = after.map(PageInfo::page_state) {
             self.remove_free(page + n, next);
             len += next;
         }
@@ -127,7 +126,9 @@ impl Section<'_> {
 
     /// Pages of the longest free run (within the precision of the bins' order, exact).
     pub fn longest_free_run(&self) -> usize {
-        let Some(bin) = (0..BINS).rev().find(|&bin| self.root().runs[bin].get() != 0) else { return 0 };
+        let Some(bin) = (0..BINS).rev().find(|&bin| self.root().runs[bin].get() != 0) else {
+            return 0;
+        };
         self.bin(bin).take(TRIES).map(|(_, len)| len).max().unwrap_or(0)
     }
 

@@ -7,7 +7,7 @@
 
 use smallvec::SmallVec;
 
-use super::layout::{Channel, ChannelFlags, Message};
+use super::layout::{Channel, Message};
 use super::list::OfChannel;
 use super::mailbox::Posted;
 use super::memory::Ref;
@@ -41,10 +41,11 @@ pub struct Published {
     pub failed: Option<StoreError>,
 }
 
+/// Names its channel by id and holds only what the worker's slot knows of: a process may be killed
+/// between the sections, and meanwhile the channel may be deleted, or gone and come back (PUB-97).
 struct Target<'a> {
     id: &'a [u8],
-    /// Held.
-    channel: Ref<Channel>,
+    hash: u32,
     /// None: nobody would ever read it.
     draft: Option<Ref<Message>>,
 }
@@ -100,13 +101,15 @@ impl Zone {
         let created = section.create_missing(ids, publish.limits, publish.now)?;
         let mut targets: SmallVec<[Target<'a>; 1]> = SmallVec::new();
         for id in ids {
-            let Some(channel) = section.find(id) else { unreachable!("created above") };
+            let hash = section.hash(id);
+            let Some(channel) = section.find_hashed(id, hash) else {
+                unreachable!("created above")
+            };
             let wanted = publish.store || section.at(channel).nodes.head.get().is_some();
             match wanted.then(|| section.draft(publish.me, &publish.parts)).transpose() {
                 Ok(draft) => {
-                    section.hold_channel(channel);
                     section.commit();
-                    targets.push(Target { id, channel, draft });
+                    targets.push(Target { id, hash, draft });
                 }
                 Err(Full) => {
                     section.undo();
@@ -179,9 +182,8 @@ impl Section<'_> {
     fn abandon(&self, me: SlotId, target: &Target<'_>) {
         if let Some(draft) = target.draft {
             self.discard_draft(me, draft);
+            self.commit();
         }
-        self.release_channel(target.channel);
-        self.commit();
     }
 
     fn publish_one(
@@ -190,8 +192,14 @@ impl Section<'_> {
         publish: &Publish<'_>,
         published: &mut Published,
     ) -> Result<Step, Full> {
-        self.renew(target, publish)?;
-        let channel = target.channel;
+        let channel = match self.find_hashed(target.id, target.hash) {
+            Some(channel) => channel,
+            None => {
+                let channel = self.create_channel(target.id, publish.limits, publish.now)?;
+                self.commit();
+                channel
+            }
+        };
         let c = self.at(channel);
         if target.draft.is_none() && c.nodes.head.get().is_some() {
             let draft = self.draft(publish.me, &publish.parts)?;
@@ -212,24 +220,21 @@ impl Section<'_> {
         if !publish.store {
             self.trash(publish.now, 1, 0);
         }
-        match target.draft {
-            None => self.release_channel(channel),
-            Some(message) => {
-                let m = self.at(message);
-                // Still a draft: nobody else reads these words, and an undone publish is abandoned.
-                m.id.store(c.last_id.get());
-                m.second.store(seconds(stamp.second));
-                m.tag.store(stamp.tag);
-                m.expires.store(seconds(publish.now + publish.limits.message_ttl));
-                // The target's hold on the channel becomes the message's.
-                self.link(&m.channel, Some(channel));
-                self.end_draft(publish.me, message);
-                if publish.store {
-                    self.enter_history(channel, message);
-                }
-                self.post_to_all(channel, message, publish, published);
-                self.release(message);
+        if let Some(message) = target.draft {
+            let m = self.at(message);
+            // Still a draft: nobody else reads these words, and an undone publish is abandoned.
+            m.id.store(c.last_id.get());
+            m.second.store(seconds(stamp.second));
+            m.tag.store(stamp.tag);
+            m.expires.store(seconds(publish.now + publish.limits.message_ttl));
+            self.link(&m.channel, Some(channel));
+            self.hold_channel(channel);
+            self.end_draft(publish.me, message);
+            if publish.store {
+                self.enter_history(channel, message);
             }
+            self.post_to_all(channel, message, publish, published);
+            self.release(message);
         }
         self.commit();
 
@@ -239,22 +244,6 @@ impl Section<'_> {
         }
         published.channels.push(self.info(channel));
         Ok(Step::Done)
-    }
-
-    /// While the text was copied, the channel may have been deleted, or gone and perhaps come back: its
-    /// id then names another one (PUB-97).
-    fn renew(&self, target: &mut Target<'_>, publish: &Publish<'_>) -> Result<(), Full> {
-        let old = target.channel;
-        if self.at(old).flags().contains(ChannelFlags::DELETED) {
-            target.channel = match self.find(target.id) {
-                Some(channel) => channel,
-                None => self.create_channel(target.id, publish.limits, publish.now)?,
-            };
-            self.hold_channel(target.channel);
-            self.release_channel(old);
-            self.commit();
-        }
-        Ok(())
     }
 
     fn post_to_all(

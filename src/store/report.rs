@@ -116,8 +116,10 @@ impl Zone {
             if last.is_none() && !at_start {
                 return;
             }
+            // A place left by a listing that did not come to its end is given back, not used.
+            let from = last.filter(|_| !at_start);
             at_start = false;
-            let mut next = match last {
+            let mut next = match from {
                 Some(last) => ByCreation::links(section.at(last)).next.get(),
                 None => section.root().order.head.get(),
             };

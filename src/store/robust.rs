@@ -7,6 +7,10 @@
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// Longest sleep of a process that waits for a mutex, in nanoseconds. Thousands of times a section.
+const NAP: libc::c_long = 10_000_000;
 
 /// The mutex itself. Its bytes belong to the C library.
 #[repr(C)]
@@ -42,13 +46,26 @@ impl RobustMutex {
         }
     }
 
-    /// Waits for the mutex. An error is one of the caller's own making (locked twice, not a mutex).
+    /// Waits for the mutex. An error is one of the caller's own making (not a mutex).
+    ///
+    /// The C library's wait can be missed for ever: a waiter that was woken is killed before it takes the
+    /// mutex, another process takes and releases it meanwhile without knowing of waiters, and those that
+    /// still sleep are never woken although it is free. So nobody sleeps longer than a nap at a time.
     pub fn lock(&self) -> Result<Acquired, i32> {
-        // SAFETY: an initialised mutex in memory that stays mapped.
-        self.acquired(unsafe { libc::pthread_mutex_lock(self.0.get()) }).map(|got| match got {
-            Some(got) => got,
-            None => unreachable!("pthread_mutex_lock does not answer EBUSY"),
-        })
+        loop {
+            if let Some(got) = self.try_lock()? {
+                return Ok(got);
+            }
+            let until = realtime_after_nap();
+            // SAFETY: an initialised mutex in memory that stays mapped, and a valid time.
+            let code = unsafe { libc::pthread_mutex_timedlock(self.0.get(), &raw const until) };
+            if code == libc::ETIMEDOUT {
+                continue;
+            }
+            if let Some(got) = self.acquired(code)? {
+                return Ok(got);
+            }
+        }
     }
 
     /// Takes the mutex if nobody alive holds it; `None` if somebody does.
@@ -61,6 +78,18 @@ impl RobustMutex {
     pub fn unlock(&self) {
         // SAFETY: an initialised mutex that this thread holds; otherwise it answers EPERM.
         unsafe { libc::pthread_mutex_unlock(self.0.get()) };
+    }
+
+    /// Thread id of the holder, if there is one at this moment.
+    pub fn holder(&self) -> Option<u32> {
+        // The kernel reads the owner of a robust mutex in this word, so every C library has it; the
+        // upper two bits say whether somebody waits and whether the owner died.
+        const WORD: usize = if cfg!(target_env = "musl") { 1 } else { 0 };
+        const THREAD: u32 = 0x3fff_ffff;
+        // SAFETY: inside the mutex, aligned, and only ever accessed atomically.
+        let word = unsafe { &*self.0.get().cast::<AtomicU32>().add(WORD) };
+        let holder = word.load(Ordering::Relaxed) & THREAD;
+        (holder != 0).then_some(holder)
     }
 
     fn acquired(&self, code: i32) -> Result<Option<Acquired>, i32> {
@@ -79,4 +108,16 @@ impl RobustMutex {
 
 fn check(code: i32) -> Result<(), i32> {
     if code == 0 { Ok(()) } else { Err(code) }
+}
+
+fn realtime_after_nap() -> libc::timespec {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes the time to where it is told. It cannot fail for this clock; the mutex knows no other.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
+    time.tv_nsec += NAP;
+    if time.tv_nsec >= 1_000_000_000 {
+        time.tv_nsec -= 1_000_000_000;
+        time.tv_sec += 1;
+    }
+    time
 }

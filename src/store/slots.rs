@@ -114,6 +114,11 @@ impl Zone {
         }
     }
 
+    /// The process that has a slot.
+    pub fn pid_of(&self, slot: SlotId) -> u32 {
+        self.slot(slot).pid.get()
+    }
+
     /// A subscriber of this mode came.
     pub fn count_in(&self, me: SlotId, mode: Mode) {
         self.slot(me).subscribers[mode as usize].add(1);
@@ -147,6 +152,9 @@ impl Section<'_> {
             self.remove_bookmark(id, bookmark);
         } else if let Some(channel) = slot.listing.get() {
             self.link(&slot.listing, None);
+            self.release_channel(channel);
+        } else if let Some(channel) = slot.deleting.get() {
+            self.link(&slot.deleting, None);
             self.release_channel(channel);
         } else if let Some(node) = self.items::<OfSlot>(&slot.nodes).next() {
             self.end_subscribers(node, self.at(node).subscribers.get(), limits, now);

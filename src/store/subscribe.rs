@@ -173,13 +173,7 @@ impl Section<'_> {
         Ok(Subscription { channel, node, live_from: newest + 1, history })
     }
 
-    fn end_subscription(
-        &self,
-        me: SlotId,
-        subscription: &Subscription,
-        limits: &Limits,
-        now: u64,
-    ) {
+    fn end_subscription(&self, me: SlotId, subscription: &Subscription, limits: &Limits, now: u64) {
         self.end_subscribers(subscription.node, 1, limits, now);
         self.commit();
         if let Some(bookmark) = subscription.history {
@@ -267,19 +261,19 @@ impl Section<'_> {
     ) -> Option<Ref<Message>> {
         let c = self.at(channel);
         if backtrack > 0 {
-            return self.from_newest(channel, |behind, _| behind < backtrack);
+            return self.walk_back(channel, |behind, _| behind < backtrack);
         }
         if let Some(event_id) = since.event_id {
             return self.after_event(channel, event_id, since);
         }
         since.time?;
         c.fifo.head.get()?;
-        self.from_newest(channel, |_, m| is_after(m, since))
+        self.walk_back(channel, |_, m| is_after(m, since))
     }
 
     /// Walks from the newest message towards the oldest while they are wanted: as many steps as there
     /// are messages to send.
-    fn from_newest(
+    fn walk_back(
         &self,
         channel: Ref<Channel>,
         wanted: impl Fn(u64, &Message) -> bool,

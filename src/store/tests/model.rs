@@ -117,9 +117,7 @@ impl Model {
         let gone: Vec<u8> = self
             .channels
             .iter()
-            .filter(|(id, c)| {
-                c.stored.is_empty() && c.deadline < now && self.subscribed(**id) == 0
-            })
+            .filter(|(id, c)| c.stored.is_empty() && c.deadline < now && self.subscribed(**id) == 0)
             .map(|(id, _)| *id)
             .collect();
         gone.iter().for_each(|id| drop(self.channels.remove(id)));

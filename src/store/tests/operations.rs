@@ -379,7 +379,10 @@ fn other_memory_is_refused() {
     // SAFETY: the bench's memory, of this length.
     let again = |len| unsafe { Zone::attach(bench.memory, len) };
     assert!(again(MIB).is_ok());
-    assert!(matches!(again(MIB - 4096), Err(LayoutError::OtherLength { .. } | LayoutError::NotAZone)));
+    assert!(matches!(
+        again(MIB - 4096),
+        Err(LayoutError::OtherLength { .. } | LayoutError::NotAZone)
+    ));
     bench.zone.geometry.root(&bench.zone.memory).version.store(2);
     assert!(matches!(again(MIB), Err(LayoutError::OtherVersion { found: 2 })));
     bench.zone.geometry.root(&bench.zone.memory).magic.store(1);

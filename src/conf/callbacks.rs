@@ -1,0 +1,170 @@
+//! What nginx calls around the directives: creating, merging and checking configurations.
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+use std::sync::OnceLock;
+
+use nginx_sys::{
+    ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module,
+    ngx_http_request_t, ngx_int_t,
+};
+
+use super::access::{LocationConf, MainConf, main_conf_being_read};
+use super::error::CheckError;
+use super::location::{Location, TemplateTable};
+use super::main::Main;
+use super::place::{Place, Places};
+use super::settings::MainSettings;
+use super::zone::SharedZone;
+use crate::ngx_ext::conf::{log_at, place_in_pool};
+use crate::ngx_ext::guard::guard;
+use crate::ngx_ext::log::Level;
+
+/// `NGX_CONF_OK` and `NGX_CONF_ERROR`, which C has as casts.
+pub(super) const CONF_OK: *mut c_char = ptr::null_mut();
+pub(super) const CONF_ERROR: *mut c_char = ptr::without_provenance_mut(usize::MAX);
+
+/// A content handler as nginx calls it.
+pub type ContentHandler = unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t;
+
+static CONTENT_HANDLER: OnceLock<ContentHandler> = OnceLock::new();
+
+/// Says who serves the requests of locations with a role. To be called before the configuration
+/// is read; the handler finds its location with [`super::location_conf`].
+pub fn install_content_handler(handler: ContentHandler) {
+    CONTENT_HANDLER.get_or_init(|| handler);
+}
+
+/// Makes the location being read or merged ours (DIR-54).
+///
+/// # Safety
+/// `cf` must stand in a location.
+pub(super) unsafe fn serve(cf: *const ngx_conf_t) {
+    // SAFETY: the caller vouches for `cf`.
+    unsafe { (*core_loc_conf(cf)).handler = CONTENT_HANDLER.get().copied() };
+}
+
+/// # Safety
+/// `cf` must stand in the `http` block.
+unsafe fn core_loc_conf(cf: *const ngx_conf_t) -> *mut ngx_http_core_loc_conf_t {
+    // SAFETY: in `http`, `ctx` is the http context of the level at hand, and the core module has
+    // an entry in each of them.
+    unsafe {
+        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+        (*(*ctx).loc_conf.add(ngx_http_core_module.ctx_index)).cast()
+    }
+}
+
+/// An empty `http` level.
+///
+/// # Safety
+/// For nginx to call while it reads the configuration.
+pub unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
+    // SAFETY: nginx calls with the configuration being read.
+    unsafe {
+        guard((*cf).log, "create_main_conf", ptr::null_mut(), || {
+            let conf = MainConf {
+                settings: MainSettings::default(),
+                places: Places::default(),
+                first_role: None,
+                zone: SharedZone::Unset,
+                templates: TemplateTable::default(),
+                main: None,
+            };
+            place_in_pool((*cf).pool, conf).cast()
+        })
+    }
+}
+
+/// An empty level that can hold location settings.
+///
+/// # Safety
+/// For nginx to call while it reads the configuration.
+pub unsafe extern "C" fn create_loc_conf(cf: *mut ngx_conf_t) -> *mut c_void {
+    // SAFETY: nginx calls with the configuration being read.
+    unsafe {
+        guard((*cf).log, "create_loc_conf", ptr::null_mut(), || {
+            place_in_pool((*cf).pool, LocationConf::default()).cast()
+        })
+    }
+}
+
+/// The whole `http` block was read: the main settings take effect if the module is used
+/// (DIR-56, DIR-65..72).
+///
+/// # Safety
+/// For nginx to call with what [`create_main_conf`] returned.
+pub unsafe extern "C" fn init_main_conf(cf: *mut ngx_conf_t, conf: *mut c_void) -> *mut c_char {
+    // SAFETY: `conf` comes from `create_main_conf`, and nothing else refers to it now.
+    unsafe {
+        guard((*cf).log, "init_main_conf", CONF_ERROR, || {
+            let conf = &mut *conf.cast::<MainConf>();
+            let Some(first_role) = &conf.first_role else { return CONF_OK };
+            if matches!(conf.zone, SharedZone::Unset) {
+                return refuse(cf, CheckError::ZoneMissing, &conf.places, first_role);
+            }
+            match Main::resolve(&conf.settings) {
+                Ok(main) => conf.main = Some(main),
+                Err(error) => return refuse(cf, error, &conf.places, first_role),
+            }
+            CONF_OK
+        })
+    }
+}
+
+/// One level takes over what the outer one sets, then its role, if any, takes effect. Only levels
+/// that serve requests of this module are checked: those with a role directive of their own and
+/// the nameless ones inside them, `if` and `limit_except` (DIR-58, DIR-60, DIR-75).
+///
+/// # Safety
+/// For nginx to call with what [`create_loc_conf`] returned, twice.
+pub unsafe extern "C" fn merge_loc_conf(
+    cf: *mut ngx_conf_t,
+    outer: *mut c_void,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: both come from `create_loc_conf` and differ; the main configuration is a third.
+    unsafe {
+        guard((*cf).log, "merge_loc_conf", CONF_ERROR, || {
+            let outer = &*outer.cast::<LocationConf>();
+            let conf = &mut *conf.cast::<LocationConf>();
+            conf.settings.inherit(&outer.settings);
+            conf.places.inherit(&outer.places);
+
+            let core = core_loc_conf(cf);
+            if conf.role.is_none() && (*core).noname() != 0 {
+                conf.role.clone_from(&outer.role);
+                // An `if` keeps the handler of its location; `limit_except` has to be given it.
+                if conf.role.is_some() && (*core).lmt_excpt() != 0 && (*core).handler.is_none() {
+                    serve(cf);
+                }
+            }
+
+            let Some((role, place)) = &conf.role else { return CONF_OK };
+            let Some(mut main_conf) = main_conf_being_read(cf) else { return CONF_ERROR };
+            let main_conf = main_conf.as_mut();
+            let Some(main) = &main_conf.main else { return CONF_ERROR };
+            match Location::resolve(*role, &conf.settings, main, &mut main_conf.templates) {
+                Ok(location) => conf.location = Some(location),
+                Err(error) => return refuse(cf, error, &conf.places, place),
+            }
+            CONF_OK
+        })
+    }
+}
+
+/// Logs the failed check at the directive to blame, or at the role that asks for it.
+///
+/// # Safety
+/// `cf` must be the configuration being read.
+unsafe fn refuse(
+    cf: *mut ngx_conf_t,
+    error: CheckError,
+    places: &Places,
+    role: &Place,
+) -> *mut c_char {
+    let place = error.directive().and_then(|name| places.get(name)).unwrap_or(role);
+    // SAFETY: the caller vouches for `cf`.
+    unsafe { log_at(Level::Emerg, cf, place, format_args!("{error}")) };
+    CONF_ERROR
+}

@@ -1,0 +1,185 @@
+//! The directive table as nginx reads it, and the one handler behind all of it.
+
+use std::ffi::{OsStr, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nginx_sys::{
+    NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF,
+    NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF,
+    ngx_command_t, ngx_conf_t, ngx_str_t, ngx_uint_t,
+};
+
+use super::access::{LocationConf, MainConf, main_conf_being_read};
+use super::callbacks::{CONF_ERROR, CONF_OK, serve};
+use super::directives::{Arguments, Contexts, DIRECTIVES, Directive, Set};
+use super::error::DirectiveError;
+use super::header_file;
+use super::place::Place;
+use super::zone;
+use crate::ngx_ext::complex_value::ComplexValue;
+use crate::ngx_ext::conf::{self, full_path, words};
+use crate::ngx_ext::guard::guard;
+use crate::ngx_ext::log::Level;
+
+/// nginx's table: one entry a directive and an empty one at the end.
+struct Commands([ngx_command_t; DIRECTIVES.len() + 1]);
+
+// SAFETY: the table is never written to; its pointers lead to constants.
+unsafe impl Sync for Commands {}
+
+static COMMANDS: Commands = Commands({
+    let mut commands = [ngx_command_t::empty(); DIRECTIVES.len() + 1];
+    let mut i = 0;
+    while i < DIRECTIVES.len() {
+        commands[i] = command(&DIRECTIVES[i]);
+        i += 1;
+    }
+    commands
+});
+
+/// The table for the module record.
+pub const fn commands() -> *mut ngx_command_t {
+    (&raw const COMMANDS.0).cast::<ngx_command_t>().cast_mut()
+}
+
+const fn command(directive: &'static Directive) -> ngx_command_t {
+    let contexts = [
+        (Contexts::HTTP, NGX_HTTP_MAIN_CONF),
+        (Contexts::SERVER, NGX_HTTP_SRV_CONF),
+        (Contexts::LOCATION, NGX_HTTP_LOC_CONF),
+        (Contexts::IF, NGX_HTTP_LIF_CONF),
+    ];
+    let mut flags = match directive.arguments {
+        Arguments::None => NGX_CONF_NOARGS,
+        Arguments::NoneOrOne => NGX_CONF_NOARGS | NGX_CONF_TAKE1,
+        Arguments::One => NGX_CONF_TAKE1,
+        Arguments::OneOrTwo => NGX_CONF_TAKE12,
+    };
+    let mut i = 0;
+    while i < contexts.len() {
+        if directive.contexts.contains(contexts[i].0) {
+            flags |= contexts[i].1;
+        }
+        i += 1;
+    }
+    ngx_command_t {
+        name: ngx_str_t {
+            len: directive.c_name().count_bytes(),
+            data: directive.c_name().as_ptr().cast_mut().cast(),
+        },
+        type_: flags as ngx_uint_t,
+        set: Some(read_directive),
+        conf: match directive.set {
+            Set::Main(_) | Set::SharedMemory => NGX_HTTP_MAIN_CONF_OFFSET,
+            _ => NGX_HTTP_LOC_CONF_OFFSET,
+        },
+        offset: 0,
+        post: (directive as *const Directive).cast_mut().cast(),
+    }
+}
+
+/// Why a directive was not taken.
+pub(super) enum Failure {
+    /// To be logged with file and line.
+    Explained(DirectiveError),
+    /// nginx has logged the reason.
+    Reported,
+}
+
+impl<E: Into<DirectiveError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Explained(error.into())
+    }
+}
+
+extern "C" fn read_directive(
+    cf: *mut ngx_conf_t,
+    cmd: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: nginx hands over the configuration being read, an entry of COMMANDS, whose `post`
+    // is its line in DIRECTIVES, and the structure `create_*_conf` made for this level.
+    unsafe {
+        guard((*cf).log, "reading a directive", CONF_ERROR, || {
+            let directive = &*(*cmd).post.cast::<Directive>();
+            match apply(cf, directive, conf) {
+                Ok(()) => CONF_OK,
+                Err(Failure::Explained(error)) => {
+                    conf::log(Level::Emerg, cf, format_args!("{error}"));
+                    CONF_ERROR
+                }
+                Err(Failure::Reported) => CONF_ERROR,
+            }
+        })
+    }
+}
+
+/// # Safety
+/// As [`read_directive`]: `conf` is a `MainConf` or a `LocationConf` as `directive.set` says.
+unsafe fn apply(
+    cf: *mut ngx_conf_t,
+    directive: &'static Directive,
+    conf: *mut c_void,
+) -> Result<(), Failure> {
+    // SAFETY: the configuration is read by one thread, and nothing else holds these references.
+    unsafe {
+        let arguments = words(cf).get(1..).unwrap_or_default();
+        let first = arguments.first().copied().unwrap_or(ngx_str_t::empty());
+        let value = first.as_bytes();
+        let refused = |expected| DirectiveError::value(directive.name(), value, expected);
+        match directive.set {
+            Set::Main(set) => {
+                let main = &mut *conf.cast::<MainConf>();
+                directive.note(&mut main.places, place(cf))?;
+                set(&mut main.settings, value).map_err(refused)?;
+            }
+            Set::SharedMemory => {
+                let main = &mut *conf.cast::<MainConf>();
+                directive.note(&mut main.places, place(cf))?;
+                main.zone = zone::request(cf, conf.cast(), first, arguments.get(1).copied())?;
+            }
+            Set::Location(set) => {
+                let location = &mut *conf.cast::<LocationConf>();
+                directive.note(&mut location.places, place(cf))?;
+                set(&mut location.settings, value).map_err(refused)?;
+            }
+            Set::Expanded(slot) => {
+                let location = &mut *conf.cast::<LocationConf>();
+                directive.note(&mut location.places, place(cf))?;
+                let compiled = ComplexValue::compile(cf, first).ok_or(Failure::Reported)?;
+                *slot(&mut location.settings) = Some(compiled);
+            }
+            Set::HeaderFile => {
+                let location = &mut *conf.cast::<LocationConf>();
+                directive.note(&mut location.places, place(cf))?;
+                let path = full_path(cf, first).ok_or(Failure::Reported)?;
+                let content = header_file::read(Path::new(OsStr::from_bytes(path)))?;
+                location.settings.header_template = Some(content);
+            }
+            Set::Role(parse) => {
+                let location = &mut *conf.cast::<LocationConf>();
+                if location.role.is_some() {
+                    return Err(DirectiveError::Duplicate(directive.name()).into());
+                }
+                let role = parse(arguments.first().map(|word| word.as_bytes()))
+                    .map_err(DirectiveError::from)?;
+                let mut main = main_conf_being_read(cf).ok_or(Failure::Reported)?;
+                main.as_mut().first_role.get_or_insert_with(|| place(cf));
+                location.role = Some((role, place(cf)));
+                serve(cf);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where the directive being read stands.
+///
+/// # Safety
+/// `cf` must be the configuration being read.
+unsafe fn place(cf: *const ngx_conf_t) -> Place {
+    // SAFETY: the caller vouches for `cf`.
+    let (file, line) = unsafe { conf::place(cf) }.unwrap_or_default();
+    Place { file: file.into(), line }
+}

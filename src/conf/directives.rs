@@ -1,0 +1,227 @@
+//! The table of all directives, one line each: the documentation is tested against it, and
+//! `commands` turns it into nginx's own table.
+
+use std::ffi::CStr;
+
+use super::error::DirectiveError;
+use super::place::{Place, Places};
+use super::role::{self, Role, RoleError};
+use super::settings::{Expanded, LocationSettings, MainSettings};
+use super::value::{self, ValueError};
+
+bitflags::bitflags! {
+    /// The blocks in which a directive may stand (DIR-2).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Contexts: u8 {
+        const HTTP = 1;
+        const SERVER = 2;
+        const LOCATION = 4;
+        /// `if` in `location`.
+        const IF = 8;
+    }
+}
+
+const HTTP: Contexts = Contexts::HTTP;
+const LOC: Contexts = Contexts::LOCATION;
+const HSL: Contexts = Contexts::HTTP.union(Contexts::SERVER).union(Contexts::LOCATION);
+const HSLI: Contexts = HSL.union(Contexts::IF);
+
+/// How many arguments a directive takes; nginx refuses any other number (DIR-48).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arguments {
+    None,
+    NoneOrOne,
+    One,
+    OneOrTwo,
+}
+
+/// One directive.
+pub struct Directive {
+    name: &'static CStr,
+    pub contexts: Contexts,
+    pub arguments: Arguments,
+    /// The arguments as the documentation writes them.
+    pub syntax: &'static str,
+    /// The default as the documentation writes it; empty: none.
+    pub default: &'static str,
+    pub set: Set,
+}
+
+/// Where a directive's value goes.
+#[derive(Clone, Copy)]
+pub enum Set {
+    Role(fn(Option<&[u8]>) -> Result<Role, RoleError>),
+    Main(fn(&mut MainSettings, &[u8]) -> Result<(), ValueError>),
+    Location(fn(&mut LocationSettings, &[u8]) -> Result<(), ValueError>),
+    /// A value with nginx variables (DIR-40).
+    Expanded(fn(&mut LocationSettings) -> &mut Option<Expanded>),
+    /// `push_stream_header_template_file`.
+    HeaderFile,
+    /// `push_stream_shared_memory_size`.
+    SharedMemory,
+}
+
+macro_rules! directives {
+    ($($name:literal $contexts:ident $arguments:ident $syntax:literal $default:literal $set:expr;)*) => {
+        [$(Directive {
+            name: $name,
+            contexts: $contexts,
+            arguments: Arguments::$arguments,
+            syntax: $syntax,
+            default: $default,
+            set: $set,
+        }),*]
+    };
+}
+
+use Set::{HeaderFile, SharedMemory};
+
+/// Every directive of the module (DIR-1).
+pub static DIRECTIVES: [Directive; 31] = directives! {
+    // name, contexts, number of arguments, syntax, default, setting
+    c"push_stream_channels_statistics"              LOC  None      ""                       ""                 Set::Role(role::statistics);
+    c"push_stream_publisher"                        LOC  NoneOrOne "[normal | admin]"       "normal"           Set::Role(role::publisher);
+    c"push_stream_subscriber"                       LOC  NoneOrOne "[streaming]"            "streaming"        Set::Role(role::subscriber);
+
+    c"push_stream_shared_memory_size"               HTTP OneOrTwo  "size [name]"            ""                 SharedMemory;
+    c"push_stream_channel_deleted_message_text"     HTTP One       "text"                   "Channel deleted"  Set::Main(|s, v| put(&mut s.channel_deleted_message_text, value::text(v)));
+    c"push_stream_channel_inactivity_time"          HTTP One       "time"                   "30s"              Set::Main(|s, v| put(&mut s.channel_inactivity_time, value::seconds(v)));
+    c"push_stream_ping_message_text"                HTTP One       "text"                   "\" \""            Set::Main(|s, v| put(&mut s.ping_message_text, value::text(v)));
+    c"push_stream_message_ttl"                      HTTP One       "time"                   "30m"              Set::Main(|s, v| put(&mut s.message_ttl, value::seconds(v)));
+    c"push_stream_max_subscribers_per_channel"      HTTP One       "number"                 ""                 Set::Main(|s, v| put(&mut s.max_subscribers_per_channel, value::number(v)));
+    c"push_stream_max_messages_stored_per_channel"  HTTP One       "number"                 ""                 Set::Main(|s, v| put(&mut s.max_messages_stored_per_channel, value::number(v)));
+    c"push_stream_max_channel_id_length"            HTTP One       "number"                 ""                 Set::Main(|s, v| put(&mut s.max_channel_id_length, value::number(v)));
+    c"push_stream_max_number_of_channels"           HTTP One       "number"                 ""                 Set::Main(|s, v| put(&mut s.max_number_of_channels, value::number(v)));
+    c"push_stream_max_number_of_wildcard_channels"  HTTP One       "number"                 ""                 Set::Main(|s, v| put(&mut s.max_number_of_wildcard_channels, value::number(v)));
+    c"push_stream_wildcard_channel_prefix"          HTTP One       "text"                   ""                 Set::Main(|s, v| put(&mut s.wildcard_channel_prefix, value::text(v)));
+
+    c"push_stream_channels_path"                    HSLI One       "value"                  ""                 Set::Expanded(|s| &mut s.channels_path);
+    c"push_stream_store_messages"                   HSLI One       "on | off"               "off"              Set::Location(|s, v| put(&mut s.store_messages, value::flag(v)));
+    c"push_stream_channel_info_on_publish"          HSL  One       "on | off"               "on"               Set::Location(|s, v| put(&mut s.channel_info_on_publish, value::flag(v)));
+    c"push_stream_authorized_channels_only"         HSL  One       "on | off"               "off"              Set::Location(|s, v| put(&mut s.authorized_channels_only, value::flag(v)));
+    c"push_stream_header_template_file"             HSL  One       "file"                   ""                 HeaderFile;
+    c"push_stream_header_template"                  HSL  One       "text"                   ""                 Set::Location(|s, v| put(&mut s.header_template, value::text(v)));
+    c"push_stream_message_template"                 HSL  One       "text"                   "~text~"           Set::Location(|s, v| put(&mut s.message_template, value::text(v)));
+    c"push_stream_footer_template"                  HSL  One       "text"                   ""                 Set::Location(|s, v| put(&mut s.footer_template, value::text(v)));
+    c"push_stream_wildcard_channel_max_qtd"         HSL  One       "number"                 ""                 Set::Location(|s, v| put(&mut s.wildcard_channel_max_qtd, value::number(v)));
+    c"push_stream_ping_message_interval"            HSL  One       "time"                   ""                 Set::Location(|s, v| put(&mut s.ping_message_interval, value::milliseconds(v)));
+    c"push_stream_subscriber_connection_ttl"        HSL  One       "time"                   ""                 Set::Location(|s, v| put(&mut s.subscriber_connection_ttl, value::milliseconds(v)));
+    c"push_stream_subscriber_max_pending"           HSL  One       "size"                   "1m"               Set::Location(|s, v| put(&mut s.subscriber_max_pending, value::size(v)));
+    c"push_stream_direct_output"                    HSL  One       "auto | on | off"        "auto"             Set::Location(|s, v| put(&mut s.direct_output, value::direct_output(v)));
+    c"push_stream_last_received_message_time"       HSLI One       "value"                  ""                 Set::Expanded(|s| &mut s.last_received_message_time);
+    c"push_stream_last_received_message_tag"        HSLI One       "value"                  ""                 Set::Expanded(|s| &mut s.last_received_message_tag);
+    c"push_stream_last_event_id"                    HSLI One       "value"                  ""                 Set::Expanded(|s| &mut s.last_event_id);
+    c"push_stream_allowed_origins"                  HSL  One       "value"                  ""                 Set::Expanded(|s| &mut s.allowed_origins);
+};
+
+fn put<T>(slot: &mut Option<T>, value: Result<T, ValueError>) -> Result<(), ValueError> {
+    *slot = Some(value?);
+    Ok(())
+}
+
+impl Directive {
+    pub fn name(&self) -> &'static str {
+        self.name.to_str().unwrap_or_default()
+    }
+
+    /// The name as nginx wants it, with a NUL behind it.
+    pub const fn c_name(&self) -> &'static CStr {
+        self.name
+    }
+
+    /// Notes that the directive was read here; a second time at the same level is refused, and so
+    /// is a second kind of header (DIR-47, DIR-86).
+    pub fn note(&self, places: &mut Places, place: Place) -> Result<(), DirectiveError> {
+        const TEXT: &str = "push_stream_header_template";
+        const FILE: &str = "push_stream_header_template_file";
+        let name = self.name();
+        let either_header = places.contains(TEXT) || places.contains(FILE);
+        match name {
+            FILE if either_header => return Err(DirectiveError::DuplicateHeader),
+            TEXT if either_header => return Err(DirectiveError::Duplicate(name)),
+            _ if places.contains(name) => return Err(DirectiveError::Duplicate(name)),
+            _ => places.insert(name, place),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directive(name: &str) -> &'static Directive {
+        DIRECTIVES.iter().find(|d| d.name() == name).expect("a known directive")
+    }
+
+    fn note(places: &mut Places, name: &str) -> Result<(), String> {
+        let place = Place { file: "nginx.conf".into(), line: 1 };
+        directive(name).note(places, place).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_are_unique_and_ours() {
+        for (i, directive) in DIRECTIVES.iter().enumerate() {
+            assert!(directive.name().starts_with("push_stream_"));
+            assert!(!DIRECTIVES[..i].iter().any(|d| d.name() == directive.name()));
+        }
+    }
+
+    #[test]
+    fn every_value_directive_refuses_or_sets() {
+        for directive in &DIRECTIVES {
+            let samples: [&[u8]; 4] = [b"on", b"1", b"1k", b""];
+            match directive.set {
+                Set::Main(set) => {
+                    let mut settings = MainSettings::default();
+                    let before = format!("{settings:?}");
+                    let taken = samples.iter().any(|v| set(&mut settings, v).is_ok());
+                    assert!(taken && format!("{settings:?}") != before, "{}", directive.name());
+                }
+                Set::Location(set) => {
+                    let mut settings = LocationSettings::default();
+                    let taken = samples.iter().any(|v| set(&mut settings, v).is_ok());
+                    assert!(taken, "{}", directive.name());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_directive_is_taken_once_per_level() {
+        let mut places = Places::default();
+        assert_eq!(note(&mut places, "push_stream_message_ttl"), Ok(()));
+        assert_eq!(
+            note(&mut places, "push_stream_message_ttl"),
+            Err("\"push_stream_message_ttl\" directive is duplicate".into())
+        );
+    }
+
+    #[test]
+    fn a_level_has_one_header() {
+        let (text, file) = ("push_stream_header_template", "push_stream_header_template_file");
+        let duplicate_file = "\"push_stream_header_template_file\" directive is duplicate or \
+                              template set by 'push_stream_header_template'";
+        let mut places = Places::default();
+        assert_eq!(note(&mut places, text), Ok(()));
+        assert_eq!(note(&mut places, file), Err(duplicate_file.into()));
+
+        let mut places = Places::default();
+        assert_eq!(note(&mut places, file), Ok(()));
+        assert_eq!(note(&mut places, file), Err(duplicate_file.into()));
+        assert_eq!(
+            note(&mut places, text),
+            Err("\"push_stream_header_template\" directive is duplicate".into())
+        );
+    }
+
+    #[test]
+    fn settings_stand_where_the_specification_puts_them() {
+        let main = ["push_stream_shared_memory_size", "push_stream_ping_message_text"];
+        assert!(main.iter().all(|name| directive(name).contexts == Contexts::HTTP));
+        assert_eq!(directive("push_stream_publisher").contexts, Contexts::LOCATION);
+        assert!(directive("push_stream_store_messages").contexts.contains(Contexts::IF));
+        assert!(!directive("push_stream_allowed_origins").contexts.contains(Contexts::IF));
+    }
+}

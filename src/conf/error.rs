@@ -1,0 +1,121 @@
+//! What can be wrong with a configuration, in the words the operator reads.
+
+use super::header_file::HeaderFileError;
+use super::role::RoleError;
+use super::value::ValueError;
+
+/// One directive cannot be taken as written; reported with its own file and line.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectiveError {
+    /// DIR-47, DIR-52..54.
+    #[error("\"{0}\" directive is duplicate")]
+    Duplicate(&'static str),
+    /// DIR-86.
+    #[error(
+        "\"push_stream_header_template_file\" directive is duplicate or template set by \
+         'push_stream_header_template'"
+    )]
+    DuplicateHeader,
+    /// DIR-43.
+    #[error("invalid value \"{value}\" in \"{name}\" directive, {}", ValueError::Flag)]
+    Flag { name: &'static str, value: String },
+    /// DIR-44.
+    #[error("\"{name}\" directive invalid number \"{value}\", {}", ValueError::Number)]
+    Number { name: &'static str, value: String },
+    /// DIR-45, DIR-46, DIR-90.
+    #[error("\"{name}\" directive invalid value \"{value}\", {expected}")]
+    Value { name: &'static str, value: String, expected: ValueError },
+    /// DIR-89.
+    #[error(
+        "The push_stream_shared_memory_size value must be at least {minimum_kib}KiB, \
+         \"{value}\" is too small"
+    )]
+    ZoneTooSmall { minimum_kib: usize, value: String },
+    #[error(transparent)]
+    Role(#[from] RoleError),
+    #[error(transparent)]
+    HeaderFile(#[from] HeaderFileError),
+}
+
+impl DirectiveError {
+    /// The refusal of `value` as the argument of `name`.
+    pub fn value(name: &'static str, value: &[u8], expected: ValueError) -> Self {
+        let value = String::from_utf8_lossy(value).into_owned();
+        match expected {
+            ValueError::Flag => Self::Flag { name, value },
+            ValueError::Number => Self::Number { name, value },
+            expected => Self::Value { name, value, expected },
+        }
+    }
+}
+
+/// The settings contradict each other or the use made of them (DIR-65..84).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// DIR-66, LIFE-1.
+    #[error("push stream module: push_stream_shared_memory_size must be set.")]
+    ZoneMissing,
+    /// DIR-67..72, DIR-77, DIR-78, DIR-81.
+    #[error("push stream module: {0} cannot be zero.")]
+    Zero(&'static str),
+    /// DIR-76.
+    #[error("push stream module: push_stream_channels_path must be set.")]
+    ChannelsPathMissing,
+    /// DIR-80.
+    #[error("push stream module: push_stream_message_template cannot be blank.")]
+    BlankMessageTemplate,
+    /// DIR-82.
+    #[error(
+        "push stream module: cannot set wildcard channel max qtd if \
+         push_stream_wildcard_channel_prefix is not set or blank. \
+         (push_stream_wildcard_channel_max_qtd is {0})"
+    )]
+    WildcardMaxWithoutPrefix(u64),
+    /// DIR-84.
+    #[error(
+        "push stream module: max number of wildcard channels cannot be smaller than value in \
+         push_stream_wildcard_channel_max_qtd. \
+         (push_stream_max_number_of_wildcard_channels is {available}, \
+         push_stream_wildcard_channel_max_qtd is {wanted})"
+    )]
+    WildcardMaxTooLarge { wanted: u64, available: u64 },
+}
+
+impl CheckError {
+    /// The directive to blame, if it was written at all.
+    pub fn directive(&self) -> Option<&'static str> {
+        match self {
+            Self::ZoneMissing | Self::ChannelsPathMissing => None,
+            Self::Zero(name) => Some(name),
+            Self::BlankMessageTemplate => Some("push_stream_message_template"),
+            Self::WildcardMaxWithoutPrefix(_) | Self::WildcardMaxTooLarge { .. } => {
+                Some("push_stream_wildcard_channel_max_qtd")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_name_directive_value_and_what_is_allowed() {
+        let flag = DirectiveError::value("push_stream_store_messages", b"yes", ValueError::Flag);
+        assert_eq!(
+            flag.to_string(),
+            "invalid value \"yes\" in \"push_stream_store_messages\" directive, \
+             it must be \"on\" or \"off\""
+        );
+        let time = DirectiveError::value("push_stream_message_ttl", b"5ms", ValueError::Seconds);
+        assert!(
+            time.to_string().starts_with(
+                "\"push_stream_message_ttl\" directive invalid value \"5ms\", it must"
+            )
+        );
+        let small = DirectiveError::ZoneTooSmall { minimum_kib: 128, value: "100k".into() };
+        assert!(small.to_string().starts_with(
+            "The push_stream_shared_memory_size value must be at least 128KiB, \"100k\""
+        ));
+    }
+}

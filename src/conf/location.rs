@@ -1,0 +1,261 @@
+//! A location with a role: its settings with defaults, checked (DIR-75..84).
+//!
+//! The settings as configured stay apart from what is derived here, so that a nested level never
+//! inherits a derived value (DIR-64).
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::error::CheckError;
+use super::main::Main;
+use super::role::Role;
+use super::settings::{DirectOutput, Expanded, LocationSettings};
+use crate::protocol::template::Template;
+
+/// How much may wait behind the message being sent unless configured otherwise.
+const DEFAULT_MAX_PENDING: usize = 1 << 20;
+
+/// Everything a request in a location with a role needs to know.
+pub struct Location {
+    pub role: Role,
+    pub channels_path: Expanded,
+    pub store_messages: bool,
+    pub channel_info_on_publish: bool,
+    pub authorized_channels_only: bool,
+    /// Sent as it stands; empty: none (DIR-126).
+    pub header: Vec<u8>,
+    pub message_template: TemplateRef,
+    /// Sent as it stands; empty: none (DIR-128).
+    pub footer: Vec<u8>,
+    /// The most wildcard channels one subscriber request may name (DIR-176).
+    pub wildcard_max: Option<u64>,
+    pub ping_interval: Option<Duration>,
+    pub subscriber_ttl: Option<Duration>,
+    /// Unset: the request header `If-Modified-Since` counts (DIR-168).
+    pub last_received_message_time: Option<Expanded>,
+    /// Unset: the request header `If-None-Match` counts (DIR-169).
+    pub last_received_message_tag: Option<Expanded>,
+    /// Unset: the request header `Last-Event-Id` counts (DIR-170).
+    pub last_event_id: Option<Expanded>,
+    pub allowed_origins: Option<Expanded>,
+    /// How many bytes may wait behind the message being sent to one subscriber.
+    pub max_pending: usize,
+    pub direct_output: DirectOutput,
+}
+
+impl Location {
+    /// Applies defaults and checks, in the order of DIR-76..84; the first failure stops.
+    pub fn resolve(
+        role: Role,
+        settings: &LocationSettings,
+        main: &Main,
+        templates: &mut TemplateTable,
+    ) -> Result<Self, CheckError> {
+        let settings = settings.clone();
+        let not_zero = |value: Option<Duration>, name| match value {
+            Some(Duration::ZERO) => Err(CheckError::Zero(name)),
+            value => Ok(value),
+        };
+        let channels_path = settings.channels_path.ok_or(CheckError::ChannelsPathMissing)?;
+        let ping_interval =
+            not_zero(settings.ping_message_interval, "push_stream_ping_message_interval")?;
+        let subscriber_ttl =
+            not_zero(settings.subscriber_connection_ttl, "push_stream_subscriber_connection_ttl")?;
+        let message_template = settings.message_template.unwrap_or_else(|| b"~text~".to_vec());
+        if message_template.is_empty() {
+            return Err(CheckError::BlankMessageTemplate);
+        }
+        let wildcard_max = wildcard_max(settings.wildcard_channel_max_qtd, main)?;
+        let max_pending = settings.subscriber_max_pending.unwrap_or(DEFAULT_MAX_PENDING);
+        if max_pending == 0 {
+            return Err(CheckError::Zero("push_stream_subscriber_max_pending"));
+        }
+
+        Ok(Self {
+            role,
+            channels_path,
+            store_messages: settings.store_messages.unwrap_or(false),
+            channel_info_on_publish: settings.channel_info_on_publish.unwrap_or(true),
+            authorized_channels_only: settings.authorized_channels_only.unwrap_or(false),
+            header: settings.header_template.unwrap_or_default(),
+            message_template: templates.intern(&message_template),
+            footer: settings.footer_template.unwrap_or_default(),
+            wildcard_max,
+            ping_interval,
+            subscriber_ttl,
+            last_received_message_time: settings.last_received_message_time,
+            last_received_message_tag: settings.last_received_message_tag,
+            last_event_id: settings.last_event_id,
+            allowed_origins: settings.allowed_origins,
+            max_pending,
+            direct_output: settings.direct_output.unwrap_or(DirectOutput::Auto),
+        })
+    }
+}
+
+/// The limit of DIR-176. It falls back to the main maximum, but only where wildcard channels
+/// exist at all: a main maximum without a prefix limits nothing (the sane reading of DIR-83).
+fn wildcard_max(configured: Option<u64>, main: &Main) -> Result<Option<u64>, CheckError> {
+    let available = main.limits.max_wildcard_channels;
+    let has_prefix = !main.limits.wildcard_prefix.is_empty();
+    match (configured, available) {
+        (None, available) => Ok(available.filter(|_| has_prefix)),
+        (Some(0), _) => Err(CheckError::Zero("push_stream_wildcard_channel_max_qtd")),
+        (Some(wanted), _) if !has_prefix => Err(CheckError::WildcardMaxWithoutPrefix(wanted)),
+        (Some(wanted), Some(available)) if wanted > available => {
+            Err(CheckError::WildcardMaxTooLarge { wanted, available })
+        }
+        (Some(wanted), _) => Ok(Some(wanted)),
+    }
+}
+
+/// A message template and its number within this configuration: locations with the same template
+/// text share one number, so that a worker formats a message once for all of them (DIR-120).
+#[derive(Clone)]
+pub struct TemplateRef {
+    pub index: usize,
+    pub template: Rc<Template>,
+}
+
+/// The distinct message templates of a configuration.
+#[derive(Default)]
+pub struct TemplateTable(Vec<TemplateRef>);
+
+impl TemplateTable {
+    fn intern(&mut self, source: &[u8]) -> TemplateRef {
+        if let Some(known) = self.0.iter().find(|known| known.template.source() == source) {
+            return known.clone();
+        }
+        let new = TemplateRef { index: self.0.len(), template: Rc::new(Template::parse(source)) };
+        self.0.push(new.clone());
+        new
+    }
+
+    /// How many numbers are in use.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(all(test, not(feature = "nginx")))]
+mod tests {
+    use super::*;
+    use crate::conf::role::{PublisherMode, SubscriberMode};
+    use crate::conf::settings::MainSettings;
+
+    const STREAMING: Role = Role::Subscriber(SubscriberMode::Streaming);
+
+    fn with_path() -> LocationSettings {
+        LocationSettings { channels_path: Some(b"a".to_vec()), ..Default::default() }
+    }
+
+    fn resolve(settings: &LocationSettings, main: MainSettings) -> Result<Location, CheckError> {
+        let main = Main::resolve(&main).unwrap();
+        Location::resolve(STREAMING, settings, &main, &mut TemplateTable::default())
+    }
+
+    fn text_of(settings: &LocationSettings, main: MainSettings) -> String {
+        resolve(settings, main).err().expect("the check must fail").to_string()
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_documentation() {
+        let location = resolve(&with_path(), MainSettings::default()).unwrap();
+        assert!(!location.store_messages && location.channel_info_on_publish);
+        assert!(!location.authorized_channels_only);
+        assert_eq!(location.message_template.template.source(), b"~text~");
+        assert_eq!(location.wildcard_max, None);
+        assert_eq!((location.ping_interval, location.subscriber_ttl), (None, None));
+        assert_eq!(location.max_pending, 1 << 20);
+        assert_eq!(location.direct_output, DirectOutput::Auto);
+    }
+
+    #[test]
+    fn a_role_needs_a_channels_path() {
+        assert_eq!(
+            text_of(&LocationSettings::default(), MainSettings::default()),
+            "push stream module: push_stream_channels_path must be set."
+        );
+        let empty = LocationSettings { channels_path: Some(Vec::new()), ..Default::default() };
+        assert!(resolve(&empty, MainSettings::default()).is_ok());
+    }
+
+    #[test]
+    fn zero_times_and_a_blank_template_are_refused() {
+        let zero = Some(Duration::ZERO);
+        let ping = LocationSettings { ping_message_interval: zero, ..with_path() };
+        assert_eq!(
+            text_of(&ping, MainSettings::default()),
+            "push stream module: push_stream_ping_message_interval cannot be zero."
+        );
+        let ttl = LocationSettings { subscriber_connection_ttl: zero, ..with_path() };
+        assert_eq!(
+            text_of(&ttl, MainSettings::default()),
+            "push stream module: push_stream_subscriber_connection_ttl cannot be zero."
+        );
+        let blank = LocationSettings { message_template: Some(Vec::new()), ..with_path() };
+        assert_eq!(
+            text_of(&blank, MainSettings::default()),
+            "push stream module: push_stream_message_template cannot be blank."
+        );
+        let pending = LocationSettings { subscriber_max_pending: Some(0), ..with_path() };
+        assert_eq!(
+            text_of(&pending, MainSettings::default()),
+            "push stream module: push_stream_subscriber_max_pending cannot be zero."
+        );
+    }
+
+    #[test]
+    fn the_wildcard_limit_needs_a_prefix_and_room() {
+        let limited = LocationSettings { wildcard_channel_max_qtd: Some(3), ..with_path() };
+        let main = |prefix: &str, max| MainSettings {
+            wildcard_channel_prefix: Some(prefix.into()),
+            max_number_of_wildcard_channels: max,
+            ..Default::default()
+        };
+        let wildcard_max = |settings: &LocationSettings, main| {
+            resolve(settings, main).map(|location| location.wildcard_max)
+        };
+        assert_eq!(
+            wildcard_max(&limited, main("", None)),
+            Err(CheckError::WildcardMaxWithoutPrefix(3))
+        );
+        assert_eq!(
+            wildcard_max(&limited, main("w", Some(2))),
+            Err(CheckError::WildcardMaxTooLarge { wanted: 3, available: 2 })
+        );
+        assert_eq!(wildcard_max(&limited, main("w", Some(3))), Ok(Some(3)));
+        assert_eq!(wildcard_max(&limited, main("w", None)), Ok(Some(3)));
+        assert_eq!(wildcard_max(&with_path(), main("w", Some(2))), Ok(Some(2)));
+        assert_eq!(wildcard_max(&with_path(), main("", Some(2))), Ok(None));
+        let zero = LocationSettings { wildcard_channel_max_qtd: Some(0), ..with_path() };
+        assert_eq!(
+            wildcard_max(&zero, main("w", None)),
+            Err(CheckError::Zero("push_stream_wildcard_channel_max_qtd"))
+        );
+    }
+
+    #[test]
+    fn checks_hold_for_every_role() {
+        let blank = LocationSettings { message_template: Some(Vec::new()), ..with_path() };
+        let main = Main::resolve(&MainSettings::default()).unwrap();
+        for role in [Role::Statistics, Role::Publisher(PublisherMode::Admin), STREAMING] {
+            let result = Location::resolve(role, &blank, &main, &mut TemplateTable::default());
+            assert_eq!(result.err(), Some(CheckError::BlankMessageTemplate));
+        }
+    }
+
+    #[test]
+    fn equal_templates_share_a_number() {
+        let mut table = TemplateTable::default();
+        let first = table.intern(b"~text~");
+        let second = table.intern(b"~id~");
+        let again = table.intern(b"~text~");
+        assert_eq!((first.index, second.index, again.index, table.len()), (0, 1, 0, 2));
+        assert!(Rc::ptr_eq(&first.template, &again.template));
+    }
+}

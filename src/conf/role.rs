@@ -1,0 +1,104 @@
+//! What a location does (DIR-3..5, DIR-50, DIR-51).
+
+/// The one role of a location; a second one is refused (DIR-52..54).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Statistics,
+    Publisher(PublisherMode),
+    Subscriber(SubscriberMode),
+}
+
+/// Whether a publisher may also delete channels (PUB-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublisherMode {
+    Normal,
+    Admin,
+}
+
+/// How messages reach the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriberMode {
+    Streaming,
+}
+
+/// A role directive with an argument it does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RoleError {
+    /// DIR-50.
+    #[error(
+        "push stream module: invalid push_stream_publisher mode value: {0}, \
+         accepted values (normal, admin)"
+    )]
+    Publisher(String),
+    /// DIR-51.
+    #[error(
+        "push stream module: invalid push_stream_subscriber mode value: {0}, \
+         accepted values (streaming, polling, long-polling, eventsource, websocket)"
+    )]
+    Subscriber(String),
+    #[error(
+        "push stream module: push_stream_subscriber mode value: {0} is not available in this \
+         version, available values (streaming)"
+    )]
+    NotAvailable(String),
+}
+
+/// `push_stream_channels_statistics` takes no argument.
+pub fn statistics(_: Option<&[u8]>) -> Result<Role, RoleError> {
+    Ok(Role::Statistics)
+}
+
+/// `push_stream_publisher [normal | admin]`
+pub fn publisher(mode: Option<&[u8]>) -> Result<Role, RoleError> {
+    match mode {
+        None => Ok(Role::Publisher(PublisherMode::Normal)),
+        Some(m) if m.eq_ignore_ascii_case(b"normal") => Ok(Role::Publisher(PublisherMode::Normal)),
+        Some(m) if m.eq_ignore_ascii_case(b"admin") => Ok(Role::Publisher(PublisherMode::Admin)),
+        Some(m) => Err(RoleError::Publisher(String::from_utf8_lossy(m).into_owned())),
+    }
+}
+
+/// `push_stream_subscriber [streaming]`
+pub fn subscriber(mode: Option<&[u8]>) -> Result<Role, RoleError> {
+    const NOT_AVAILABLE: [&[u8]; 4] = [b"polling", b"long-polling", b"eventsource", b"websocket"];
+    let streaming = Role::Subscriber(SubscriberMode::Streaming);
+    match mode {
+        None => Ok(streaming),
+        Some(m) if m.eq_ignore_ascii_case(b"streaming") => Ok(streaming),
+        Some(m) => {
+            let value = String::from_utf8_lossy(m).into_owned();
+            if NOT_AVAILABLE.iter().any(|known| m.eq_ignore_ascii_case(known)) {
+                Err(RoleError::NotAvailable(value))
+            } else {
+                Err(RoleError::Subscriber(value))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_have_defaults_and_ignore_letter_case() {
+        assert_eq!(publisher(None), Ok(Role::Publisher(PublisherMode::Normal)));
+        assert_eq!(publisher(Some(b"ADMIN")), Ok(Role::Publisher(PublisherMode::Admin)));
+        assert_eq!(subscriber(None), Ok(Role::Subscriber(SubscriberMode::Streaming)));
+        assert_eq!(subscriber(Some(b"Streaming")), subscriber(None));
+    }
+
+    #[test]
+    fn unknown_modes_are_named() {
+        assert_eq!(
+            publisher(Some(b"")).unwrap_err().to_string(),
+            "push stream module: invalid push_stream_publisher mode value: , \
+             accepted values (normal, admin)"
+        );
+        assert_eq!(subscriber(Some(b"x")), Err(RoleError::Subscriber("x".into())));
+        assert_eq!(
+            subscriber(Some(b"WebSocket")),
+            Err(RoleError::NotAvailable("WebSocket".into()))
+        );
+    }
+}

@@ -1,0 +1,210 @@
+//! `push_stream_shared_memory_size`: the memory all workers share (DIR-89..100, LIFE-1..5, 97).
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+use nginx_sys::{
+    NGX_ERROR, NGX_OK, ngx_conf_t, ngx_cycle_t, ngx_int_t, ngx_log_t, ngx_pagesize,
+    ngx_shared_memory_add, ngx_shm_zone_t, ngx_slab_alloc, ngx_slab_pool_t, ngx_str_t,
+};
+
+use super::access::{MainConf, module};
+use super::commands::Failure;
+use super::error::DirectiveError;
+use super::value;
+use crate::ngx_ext::conf;
+use crate::ngx_ext::guard::guard;
+use crate::ngx_ext::log::{self, Level};
+use crate::ngx_ext::str::constant;
+use crate::store::Zone;
+
+const NAME: &str = "push_stream_shared_memory_size";
+const DEFAULT_ZONE: &str = "push_stream_module";
+const MIN_PAGES: usize = 32;
+
+/// The zone's life: a half-made one cannot be used by mistake.
+#[derive(Clone, Copy)]
+pub(super) enum SharedZone {
+    Unset,
+    /// Asked of nginx, which makes it when the whole configuration was read.
+    Requested,
+    Ready(Zone),
+}
+
+impl SharedZone {
+    pub fn ready(&self) -> Option<Zone> {
+        match self {
+            Self::Ready(zone) => Some(*zone),
+            _ => None,
+        }
+    }
+}
+
+/// Asks nginx for the zone that the directive describes.
+///
+/// # Safety
+/// `cf` must be reading the directive, `main` its configuration, and the words its own.
+pub(super) unsafe fn request(
+    cf: *mut ngx_conf_t,
+    main: *mut MainConf,
+    size_word: ngx_str_t,
+    name_word: Option<ngx_str_t>,
+) -> Result<SharedZone, Failure> {
+    // SAFETY: the caller vouches for `cf`; nginx returns null or a zone it keeps with the cycle.
+    unsafe {
+        let mut name = name_word.unwrap_or(constant(DEFAULT_ZONE));
+        let size = rounded_size(size_word.as_bytes(), ngx_pagesize)?;
+        let size = match old_size((*cf).cycle, &name) {
+            Some(old) if old != size => {
+                let shown = String::from_utf8_lossy(name.as_bytes());
+                conf::log(
+                    Level::Warn,
+                    cf,
+                    format_args!(
+                        "Cannot change memory area size without restart, ignoring change on zone: \
+                         {shown}"
+                    ),
+                );
+                old
+            }
+            _ => size,
+        };
+
+        let zone = ngx_shared_memory_add(cf, &mut name, size, module().cast());
+        let zone = zone.as_mut().ok_or(Failure::Reported)?;
+        zone.init = Some(init_zone);
+        zone.data = main.cast();
+
+        conf::log(
+            Level::Info,
+            cf,
+            format_args!(
+                "Using {}KiB of shared memory for push stream module on zone: {}",
+                size / 1024,
+                String::from_utf8_lossy(name.as_bytes())
+            ),
+        );
+        Ok(SharedZone::Requested)
+    }
+}
+
+/// The size in whole pages, at least the minimum (DIR-89, DIR-90).
+fn rounded_size(word: &[u8], page: usize) -> Result<usize, DirectiveError> {
+    let refused = |expected| DirectiveError::value(NAME, word, expected);
+    let size = value::size(word).map_err(refused)?;
+    let size = size
+        .checked_next_multiple_of(page)
+        .filter(|size| isize::try_from(*size).is_ok())
+        .ok_or_else(|| refused(value::ValueError::Size))?;
+    if size < MIN_PAGES * page {
+        return Err(DirectiveError::ZoneTooSmall {
+            minimum_kib: MIN_PAGES * page / 1024,
+            value: String::from_utf8_lossy(word).into_owned(),
+        });
+    }
+    Ok(size)
+}
+
+/// The size of the zone of this name that the running cycle uses, if it is ours (LIFE-97).
+///
+/// # Safety
+/// `cycle` must be the cycle being configured.
+unsafe fn old_size(cycle: *const ngx_cycle_t, name: &ngx_str_t) -> Option<usize> {
+    // SAFETY: the old cycle and its list of zones stay until the new one is complete.
+    unsafe {
+        let old = (*cycle).old_cycle.as_ref()?;
+        let mut part = &raw const old.shared_memory.part;
+        while let Some(zones) = part.as_ref() {
+            for i in 0..zones.nelts {
+                let zone = &*zones.elts.cast::<ngx_shm_zone_t>().add(i);
+                if zone.tag == module().cast() && zone.shm.name.as_bytes() == name.as_bytes() {
+                    return Some(zone.shm.size);
+                }
+            }
+            part = zones.next;
+        }
+        None
+    }
+}
+
+/// nginx has mapped the zone, or found that the old one can stay.
+unsafe extern "C" fn init_zone(shm_zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_int_t {
+    // SAFETY: nginx hands over the zone that `request` prepared; `data` is its configuration.
+    unsafe {
+        let log = (*shm_zone).shm.log;
+        guard(log, "init_zone", NGX_ERROR as ngx_int_t, || {
+            let main = &mut *(*shm_zone).data.cast::<MainConf>();
+            let pool = (*shm_zone).shm.addr.cast::<ngx_slab_pool_t>();
+            let reused = !old.is_null() || (*shm_zone).shm.exists != 0;
+            let zone = if reused { attach(pool) } else { create(pool) };
+            match zone {
+                Ok(zone) => {
+                    main.zone = SharedZone::Ready(zone);
+                    NGX_OK as ngx_int_t
+                }
+                Err(reason) => {
+                    refuse(log, &(*shm_zone).shm.name, &reason);
+                    NGX_ERROR as ngx_int_t
+                }
+            }
+        })
+    }
+}
+
+/// Takes everything the slab has in one allocation, never to call the slab again: its lists do
+/// not survive a process killed inside it. The address goes where every later cycle finds it.
+///
+/// # Safety
+/// `pool` must be a slab pool fresh from nginx.
+unsafe fn create(pool: *mut ngx_slab_pool_t) -> Result<Zone, String> {
+    // SAFETY: the caller vouches for the pool; the memory is as long as the slab says, aligned to
+    // a page, and ours alone.
+    unsafe {
+        let len = area_len(pool);
+        let area = NonNull::new(ngx_slab_alloc(pool, len).cast::<u8>())
+            .ok_or("its memory cannot be taken in one piece")?;
+        let now = nginx_sys::ngx_time().max(0) as u64;
+        let zone = Zone::create(area, len, now).map_err(|error| error.to_string())?;
+        (*pool).data = area.as_ptr().cast();
+        Ok(zone)
+    }
+}
+
+/// The zone that an earlier cycle made. One that does not fit is never made anew in place: old
+/// workers still use it.
+///
+/// # Safety
+/// `pool` must be the slab pool at the start of a zone that exists.
+unsafe fn attach(pool: *mut ngx_slab_pool_t) -> Result<Zone, String> {
+    // SAFETY: `create` left address and length in the slab pool.
+    unsafe {
+        let area = NonNull::new((*pool).data.cast::<u8>()).ok_or("it was never set up")?;
+        Zone::attach(area, area_len(pool)).map_err(|error| error.to_string())
+    }
+}
+
+/// All pages of the slab, whether taken or not.
+///
+/// # Safety
+/// `pool` must be an initialised slab pool.
+unsafe fn area_len(pool: *const ngx_slab_pool_t) -> usize {
+    // SAFETY: `pages` and `last` delimit the page table, `last` never before `pages`.
+    unsafe { (*pool).last.offset_from((*pool).pages) as usize * ngx_pagesize }
+}
+
+/// # Safety
+/// `log` must be valid.
+unsafe fn refuse(log: *mut ngx_log_t, name: &ngx_str_t, reason: &str) {
+    let name = String::from_utf8_lossy(name.as_bytes());
+    // SAFETY: the caller vouches for `log`.
+    unsafe {
+        log::write(
+            Level::Emerg,
+            log,
+            format_args!(
+                "push stream module: the shared memory zone \"{name}\" cannot be used: {reason}; \
+                 a zone of another size or module version needs a restart"
+            ),
+        );
+    }
+}

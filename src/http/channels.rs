@@ -1,0 +1,91 @@
+//! The channels a request names, and how answers show them.
+
+use nginx_sys::{ngx_cycle, ngx_int_t};
+use smallvec::SmallVec;
+
+use super::refusal::Refusal;
+use super::{Exchange, answer};
+use crate::ngx_ext::log::{Level, Quoted};
+use crate::protocol::channel_path::PathError;
+use crate::protocol::statistics::{self, ChannelInfo, GroupHead};
+use crate::store;
+
+/// The `ChannelInfo` of the store, with the id that answers show.
+pub fn shown(id: &[u8], info: store::ChannelInfo) -> ChannelInfo<'_> {
+    ChannelInfo {
+        id,
+        published: info.published,
+        stored: info.stored,
+        subscribers: info.subscribers,
+    }
+}
+
+/// Answers with those of the channels that exist, or 404 (PUB-33, STAT-7..9).
+pub fn show<'a>(exchange: &Exchange<'_>, ids: impl IntoIterator<Item = &'a [u8]>) -> ngx_int_t {
+    let found: SmallVec<[_; 4]> =
+        ids.into_iter().filter_map(|id| Some(shown(id, exchange.zone.channel_info(id)?))).collect();
+    match body(exchange, &found) {
+        Some(body) => answer::json(exchange.request, &body),
+        None => answer::empty(exchange.request, 404),
+    }
+}
+
+/// The body for the channels that were found: one alone or a group (PUB-50, STAT-29, STAT-30);
+/// `None` when there are none.
+pub fn body(exchange: &Exchange<'_>, found: &[ChannelInfo<'_>]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    match found {
+        [] => return None,
+        [one] => statistics::json_channel(one, &mut body),
+        several => {
+            let totals = exchange.zone.totals(now());
+            statistics::json_group(&group_head(&totals), several.iter().copied(), &mut body);
+        }
+    }
+    Some(body)
+}
+
+/// What stands first in group and summary (STAT-42..45, STAT-56).
+pub fn group_head(totals: &store::Totals) -> GroupHead<'static> {
+    GroupHead {
+        // SAFETY: the host name lives as long as the cycle that this worker serves.
+        hostname: unsafe { (*ngx_cycle).hostname.as_bytes() },
+        time: now(),
+        channels: totals.channels,
+        wildcard_channels: totals.wildcard_channels,
+        uptime: totals.uptime,
+    }
+}
+
+/// The current second, unix time.
+pub fn now() -> u64 {
+    u64::try_from(nginx_sys::ngx_time()).unwrap_or(0)
+}
+
+/// Whether an id is within `push_stream_max_channel_id_length` (PUB-30, DIR-172); says so in the
+/// log if it is not.
+pub fn check_length(exchange: &Exchange<'_>, id: &[u8]) -> Result<(), Refusal> {
+    match exchange.main.max_channel_id_length {
+        Some(max) if id.len() as u64 > max => {
+            exchange.request.log(
+                Level::Warn,
+                format_args!(
+                    "push stream module: channel id is larger than allowed {max}: {} bytes, {}",
+                    id.len(),
+                    Quoted(id)
+                ),
+            );
+            Err(Refusal::IdTooLarge)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Logs why a path names no channel (PUB-102).
+pub fn log_path_error(exchange: &Exchange<'_>, path: &[u8], error: PathError) {
+    let what = match error {
+        PathError::Empty => "the push_stream_channels_path is required but is not set",
+        PathError::ControlCharacters => "channel id contains control characters",
+    };
+    exchange.request.log(Level::Warn, format_args!("push stream module: {what}: {}", Quoted(path)));
+}

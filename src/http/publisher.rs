@@ -1,0 +1,183 @@
+//! A publisher location, in the order in which a request meets it: method, channels, body, effect
+//! (PUB-5, PUB-32, PUB-97).
+
+use std::borrow::Cow;
+
+use nginx_sys::{
+    NGX_HTTP_DELETE, NGX_HTTP_GET, NGX_HTTP_OPTIONS, NGX_HTTP_POST, NGX_HTTP_PUT,
+    ngx_http_request_t, ngx_int_t,
+};
+use smallvec::SmallVec;
+
+use super::refusal::Refusal;
+use super::{Exchange, INTERNAL_ERROR, answer, channels};
+use crate::conf::{self, PublisherMode};
+use crate::ngx_ext::guard::guard;
+use crate::ngx_ext::log::{Level, Quoted};
+use crate::ngx_ext::request::OutOfMemory;
+use crate::protocol::channel_path;
+use crate::store::{Parts, StoreError};
+use crate::worker;
+
+/// The channels of the request, in path order, kept while its body is read.
+struct Named(Vec<Box<[u8]>>);
+
+/// Admits the request, answers it if it has no effect, or reads its body first.
+pub fn handle(exchange: &Exchange<'_>, mode: PublisherMode) -> ngx_int_t {
+    let request = exchange.request;
+    let methods = match mode {
+        PublisherMode::Normal => "GET, POST, PUT",
+        PublisherMode::Admin => "GET, POST, PUT, DELETE",
+    };
+    let begun = answer::begin(request).and_then(|()| answer::allow_origin(exchange, methods));
+    if let Err(OutOfMemory) = begun {
+        return INTERNAL_ERROR;
+    }
+
+    match (request.method(), mode) {
+        (NGX_HTTP_OPTIONS, _) => return answer::empty(request, 200),
+        (NGX_HTTP_GET | NGX_HTTP_POST | NGX_HTTP_PUT, _) => {}
+        (NGX_HTTP_DELETE, PublisherMode::Admin) => {}
+        _ => return answer::not_allowed(request, methods),
+    }
+
+    let path = match exchange.decoded(&exchange.location.channels_path) {
+        Ok(path) => path,
+        Err(OutOfMemory) => return INTERNAL_ERROR,
+    };
+    let named = match named_channels(exchange, &path) {
+        Ok(named) => named,
+        Err(refusal) => return answer::refuse(request, refusal),
+    };
+
+    if request.method() == NGX_HTTP_GET {
+        return channels::show(exchange, named.0.iter().map(|id| &**id));
+    }
+    match request.set_state(conf::ctx_index(), named) {
+        Ok(()) => request.read_body(body_read),
+        Err(OutOfMemory) => INTERNAL_ERROR,
+    }
+}
+
+/// All ids of the path, each checked before anything is created (PUB-17..32).
+fn named_channels(exchange: &Exchange<'_>, path: &[u8]) -> Result<Named, Refusal> {
+    let items = channel_path::parse(path)
+        .inspect_err(|error| channels::log_path_error(exchange, path, *error))?;
+    for item in &items {
+        if item.is_reserved() {
+            return Err(Refusal::ReservedId);
+        }
+        channels::check_length(exchange, item.id)?;
+    }
+    Ok(Named(items.iter().map(|item| item.id.into()).collect()))
+}
+
+/// The body is complete: from here on the request has its effect.
+unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
+    // SAFETY: nginx calls with the live request whose body it has read, and its handler has to
+    // finalize that request.
+    unsafe {
+        let rc =
+            guard((*(*r).connection).log, "a publish", INTERNAL_ERROR, || match Exchange::of(r) {
+                Some(exchange) => take_effect(&exchange),
+                None => INTERNAL_ERROR,
+            });
+        nginx_sys::ngx_http_finalize_request(r, rc);
+    }
+}
+
+fn take_effect(exchange: &Exchange<'_>) -> ngx_int_t {
+    let request = exchange.request;
+    let Some(Named(ids)) = request.state::<Named>(conf::ctx_index()) else { return INTERNAL_ERROR };
+    let ids: SmallVec<[&[u8]; 4]> = ids.iter().map(|id| &**id).collect();
+    let pieces = match request.body() {
+        Ok(pieces) => pieces,
+        Err(error) => {
+            request.log(
+                Level::Error,
+                format_args!(
+                    "push stream module: unable to read the request body for channel {}: {error}",
+                    Quoted(ids[0])
+                ),
+            );
+            return answer::empty(request, 500);
+        }
+    };
+    let text: SmallVec<[&[u8]; 4]> = pieces.iter().map(Cow::as_ref).collect();
+    match request.method() {
+        NGX_HTTP_DELETE => delete(exchange, &ids, &text),
+        _ => publish(exchange, &ids, &text),
+    }
+}
+
+/// POST and PUT (PUB-36..53).
+fn publish(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t {
+    let request = exchange.request;
+    if text.is_empty() {
+        request.log(
+            Level::Error,
+            format_args!(
+                "push stream module: Post request was sent with no message, channel {}",
+                Quoted(ids[0])
+            ),
+        );
+        return answer::refuse(request, Refusal::EmptyPost);
+    }
+    let parts = Parts {
+        text,
+        event_id: request.header("Event-Id"),
+        event_type: request.header("Event-Type"),
+        binary: false,
+    };
+    let published = worker::publish(ids, &parts, exchange.location.store_messages, exchange.main);
+    let published = match published {
+        Ok(published) if published.failed.is_none() => published,
+        Ok(published) => {
+            let error = published.failed.unwrap_or(StoreError::Full);
+            return fail(exchange, &ids[published.channels.len()..], text, error);
+        }
+        Err(error) => return fail(exchange, ids, text, error),
+    };
+    if !exchange.location.channel_info_on_publish {
+        return answer::empty(request, 200);
+    }
+    let shown: SmallVec<[_; 4]> =
+        ids.iter().zip(&published.channels).map(|(id, info)| channels::shown(id, *info)).collect();
+    match channels::body(exchange, &shown) {
+        Some(body) => answer::json(request, &body),
+        None => INTERNAL_ERROR,
+    }
+}
+
+/// The store took nothing more (PUB-78..82).
+fn fail(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]], error: StoreError) -> ngx_int_t {
+    let refusal = Refusal::from(error);
+    let what = match refusal {
+        Refusal::TooManyChannels => "number of channels were exceeded",
+        _ => "unable to allocate message in shared memory",
+    };
+    let len: usize = text.iter().map(|piece| piece.len()).sum();
+    exchange.request.log(
+        Level::Error,
+        format_args!(
+            "push stream module: {what}, channel {}, message of {len} bytes",
+            Quoted(ids.first().copied().unwrap_or_default())
+        ),
+    );
+    answer::refuse(exchange.request, refusal)
+}
+
+/// DELETE: each channel's subscribers are told with the body, or else the configured text
+/// (PUB-84..87).
+fn delete(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t {
+    let text = (!text.is_empty()).then_some(text);
+    let mut deleted = false;
+    for id in ids {
+        deleted |= worker::delete(id, text);
+    }
+    if deleted {
+        answer::explained(exchange.request, 200, "Channel deleted.")
+    } else {
+        answer::empty(exchange.request, 404)
+    }
+}

@@ -1,0 +1,54 @@
+//! Why a request is refused: the status, and the text of `X-Nginx-PushStream-Explain`.
+
+use crate::protocol::channel_path::PathError;
+use crate::store::StoreError;
+
+/// A refusal of PUB-3, STAT-26 or ADM-2..8, or a full zone (PUB-79..81, LIFE-54).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error(transparent)]
+    Path(#[from] PathError),
+    #[error("Channel id is too large.")]
+    IdTooLarge,
+    #[error("Channel id not authorized for this method.")]
+    ReservedId,
+    #[error("Empty post requests are not allowed.")]
+    EmptyPost,
+    #[error("Number of channels were exceeded.")]
+    TooManyChannels,
+    #[error("Subscriber could not create channels.")]
+    NotAuthorized,
+    #[error("Subscribers limit per channel has been exceeded.")]
+    TooManySubscribers,
+    #[error("Subscribed too much wildcard channels.")]
+    TooManyWildcards,
+    /// One form for every operation that finds the zone full, whatever it needed room for.
+    #[error("Not enough shared memory.")]
+    NoMemory,
+}
+
+impl Refusal {
+    pub fn status(self) -> u32 {
+        match self {
+            Self::Path(_) | Self::IdTooLarge | Self::EmptyPost => 400,
+            Self::ReservedId
+            | Self::TooManyChannels
+            | Self::NotAuthorized
+            | Self::TooManySubscribers
+            | Self::TooManyWildcards => 403,
+            Self::NoMemory => 500,
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::NoMemory,
+            StoreError::TooManyChannels => Self::TooManyChannels,
+            StoreError::NotAuthorized => Self::NotAuthorized,
+            StoreError::TooManySubscribers => Self::TooManySubscribers,
+            StoreError::TooManyWildcards => Self::TooManyWildcards,
+        }
+    }
+}

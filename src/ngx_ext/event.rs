@@ -1,0 +1,81 @@
+//! nginx's timers and posted events, owned by Rust.
+
+use std::cell::UnsafeCell;
+use std::ffi::c_void;
+
+use nginx_sys::{
+    ngx_add_timer, ngx_current_msec, ngx_del_timer, ngx_delete_posted_event, ngx_event_t,
+    ngx_log_t, ngx_msec_t, ngx_post_event, ngx_posted_events,
+};
+
+/// What nginx calls when an event happens.
+pub type Handler = unsafe extern "C" fn(*mut ngx_event_t);
+
+/// One event that is not a connection's: a timer, or work for the end of this turn of the event loop.
+/// It stays where it is and ends with its owner.
+///
+/// The timer does not keep an exiting worker alive.
+pub struct Event(Box<UnsafeCell<ngx_event_t>>);
+
+impl Event {
+    /// # Safety
+    ///
+    /// `log` outlives the event. `data` is for the handler, which must know what it is.
+    pub unsafe fn new(handler: Handler, data: *mut c_void, log: *mut ngx_log_t) -> Event {
+        // SAFETY: zeroes are a valid event that waits for nothing.
+        let mut event: ngx_event_t = unsafe { std::mem::zeroed() };
+        event.handler = Some(handler);
+        event.data = data;
+        event.log = log;
+        event.set_cancelable(1);
+        Event(Box::new(UnsafeCell::new(event)))
+    }
+
+    /// Calls the handler `ms` milliseconds from now, once; a time set before is forgotten.
+    pub fn set_timer(&self, ms: u64) {
+        // SAFETY: the event is ours, pinned in its box, and used by the event loop's thread only.
+        unsafe { ngx_add_timer(self.0.get(), ms as ngx_msec_t) };
+    }
+
+    pub fn is_timer_set(&self) -> bool {
+        // SAFETY: as in `set_timer`.
+        unsafe { (*self.0.get()).timer_set() != 0 }
+    }
+
+    /// Calls the handler before the event loop waits again, once.
+    pub fn post(&self) {
+        // SAFETY: as in `set_timer`; the queue is nginx's own.
+        unsafe { ngx_post_event(self.0.get(), &raw mut ngx_posted_events) };
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        let event = self.0.get();
+        // SAFETY: as in `set_timer`; nginx must not find the event after this.
+        unsafe {
+            if (*event).timer_set() != 0 {
+                ngx_del_timer(event);
+            }
+            if (*event).posted() != 0 {
+                ngx_delete_posted_event(event);
+            }
+        }
+    }
+}
+
+/// The owner that an event was given as data.
+///
+/// # Safety
+///
+/// The event was made with a pointer to a `T` that still lives.
+pub unsafe fn data<'a, T>(event: *mut ngx_event_t) -> &'a T {
+    // SAFETY: the caller's promise.
+    unsafe { &*(*event).data.cast::<T>() }
+}
+
+/// Milliseconds of nginx's own steady clock, which timers use.
+pub fn now_ms() -> u64 {
+    // SAFETY: a number that this thread updates.
+    unsafe { ngx_current_msec as u64 }
+}

@@ -1,0 +1,51 @@
+//! Lines for nginx's error log.
+
+use std::fmt;
+use std::mem::MaybeUninit;
+
+use nginx_sys::{ngx_log_t, ngx_uint_t};
+
+/// nginx's log levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Emerg = nginx_sys::NGX_LOG_EMERG as isize,
+    Alert = nginx_sys::NGX_LOG_ALERT as isize,
+    Crit = nginx_sys::NGX_LOG_CRIT as isize,
+    Error = nginx_sys::NGX_LOG_ERR as isize,
+    Warn = nginx_sys::NGX_LOG_WARN as isize,
+    Notice = nginx_sys::NGX_LOG_NOTICE as isize,
+    Info = nginx_sys::NGX_LOG_INFO as isize,
+    Debug = nginx_sys::NGX_LOG_DEBUG as isize,
+}
+
+/// Writes one line, unless the log's level leaves it out.
+///
+/// # Safety
+/// `log` must be null (nothing is written) or a valid nginx log.
+pub unsafe fn write(level: Level, log: *mut ngx_log_t, line: fmt::Arguments<'_>) {
+    let level = level as ngx_uint_t;
+    // SAFETY: the caller vouches for `log`.
+    unsafe {
+        if log.is_null() || level > (*log).log_level {
+            return;
+        }
+        let mut buffer = [const { MaybeUninit::<u8>::uninit() }; ngx::log::LOG_BUFFER_SIZE];
+        let line = ngx::log::write_fmt(&mut buffer, line);
+        ngx::log::log_error(level, log, 0, line);
+    }
+}
+
+/// Bytes that a client sent, fit for a log line: control bytes, quotes and bytes that are not
+/// ASCII are escaped, and a long value is cut.
+pub struct Quoted<'a>(pub &'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 128;
+        let (shown, cut) = match self.0.get(..SHOWN) {
+            Some(head) if self.0.len() > SHOWN => (head, "..."),
+            _ => (self.0, ""),
+        };
+        write!(f, "\"{}{cut}\"", shown.escape_ascii())
+    }
+}

@@ -1,0 +1,16 @@
+//! The few safe wrappers around nginx that the `ngx` crate does not have yet.
+
+pub mod body;
+pub mod complex_value;
+pub mod conf;
+pub mod connection;
+pub mod event;
+pub mod eventfd;
+pub mod guard;
+pub mod headers;
+pub mod log;
+pub mod output;
+pub mod process;
+pub mod request;
+pub mod request_bits;
+pub mod str;

@@ -1,0 +1,65 @@
+//! What kind of process this is, and what it has loaded.
+
+use std::ffi::CStr;
+
+use nginx_sys::{
+    NGX_HTTP_MODULE, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_core_conf_t, ngx_core_module,
+    ngx_cycle_t, ngx_pid, ngx_process, ngx_process_slot, ngx_test_config,
+};
+
+/// `nginx -t`: the configuration is read, nothing is served.
+pub fn is_test() -> bool {
+    // SAFETY: set before any module is called.
+    unsafe { ngx_test_config != 0 }
+}
+
+/// A process that serves requests; not the master, nor a helper of the cache.
+pub fn is_worker() -> bool {
+    // SAFETY: set before any module's process hook is called.
+    let process = unsafe { ngx_process } as u32;
+    process == NGX_PROCESS_WORKER || process == NGX_PROCESS_SINGLE
+}
+
+pub fn pid() -> u32 {
+    // SAFETY: set when the process starts.
+    unsafe { ngx_pid as u32 }
+}
+
+/// nginx's number for this process (STAT-58).
+pub fn slot() -> u32 {
+    // SAFETY: set when the process starts.
+    u32::try_from(unsafe { ngx_process_slot }).unwrap_or(0)
+}
+
+/// `worker_processes` of a cycle.
+///
+/// # Safety
+///
+/// `cycle` is one whose configuration was read.
+pub unsafe fn worker_processes(cycle: *const ngx_cycle_t) -> usize {
+    // SAFETY: the core module always has a configuration.
+    unsafe {
+        let core = *(*cycle).conf_ctx.add(ngx_core_module.index);
+        usize::try_from((*core.cast::<ngx_core_conf_t>()).worker_processes).unwrap_or(1)
+    }
+}
+
+/// Names of the HTTP modules of a cycle, dynamic ones included.
+///
+/// # Safety
+///
+/// `cycle` is live; the names live as long as it.
+pub unsafe fn http_modules<'a>(cycle: *const ngx_cycle_t) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    // SAFETY: a null pointer ends the array; names are C strings.
+    unsafe {
+        let mut next = (*cycle).modules;
+        while let Some(module) = (*next).as_ref() {
+            if module.type_ == NGX_HTTP_MODULE as usize && !module.name.is_null() {
+                names.extend(CStr::from_ptr(module.name.cast()).to_str());
+            }
+            next = next.add(1);
+        }
+    }
+    names
+}

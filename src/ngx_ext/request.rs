@@ -1,0 +1,179 @@
+//! A request, as far as answering it needs.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+
+use nginx_sys::{
+    NGX_DONE, NGX_ERROR, NGX_HTTP_SPECIAL_RESPONSE, NGX_OK, ngx_chain_t, ngx_create_temp_buf,
+    ngx_http_discard_request_body, ngx_http_output_filter, ngx_http_read_client_request_body,
+    ngx_http_request_t, ngx_http_send_header, ngx_int_t, ngx_log_t, ngx_uint_t,
+};
+
+use super::complex_value::ComplexValue;
+use super::request_bits::RequestBits;
+use super::{body, conf, headers, log, str};
+
+/// The request's pool, or the system, has no memory left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("out of memory")]
+pub struct OutOfMemory;
+
+/// A live request. It is a handle: nginx owns the request, and other handles may exist.
+#[derive(Clone, Copy)]
+pub struct Request<'r> {
+    r: *mut ngx_http_request_t,
+    life: PhantomData<&'r ngx_http_request_t>,
+}
+
+impl<'r> Request<'r> {
+    /// # Safety
+    /// `r` must be a request that nginx keeps alive for the whole of `'r`, and be used by the
+    /// thread of nginx's event loop only.
+    pub unsafe fn from_raw(r: *mut ngx_http_request_t) -> Self {
+        Self { r, life: PhantomData }
+    }
+
+    pub fn as_ptr(self) -> *mut ngx_http_request_t {
+        self.r
+    }
+
+    /// The bit-fields.
+    pub fn bits(self) -> RequestBits<'r> {
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { RequestBits::of(self.r) }
+    }
+
+    /// Whether the client asked for this itself; not a subrequest.
+    pub fn is_main(self) -> bool {
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { (*self.r).main == self.r }
+    }
+
+    /// One of nginx's `NGX_HTTP_GET` and so on.
+    pub fn method(self) -> u32 {
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { (*self.r).method as u32 }
+    }
+
+    /// The log of the request's connection.
+    pub fn error_log(self) -> *mut ngx_log_t {
+        // SAFETY: `from_raw` was promised a live request, which has a connection with a log.
+        unsafe { (*(*self.r).connection).log }
+    }
+
+    /// Writes one line to the error log.
+    pub fn log(self, level: log::Level, line: fmt::Arguments<'_>) {
+        // SAFETY: the log is the live connection's.
+        unsafe { log::write(level, self.error_log(), line) }
+    }
+
+    /// The first request header of this name.
+    pub fn header(self, name: &str) -> Option<&'r [u8]> {
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { headers::first(self.r, name) }
+    }
+
+    /// The value of a setting with variables for this request. The configuration must be the one
+    /// that serves the request; there is no other in a worker.
+    pub fn evaluate(self, value: &ComplexValue) -> Result<&'r [u8], OutOfMemory> {
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { value.evaluate(self.r) }.ok_or(OutOfMemory)
+    }
+
+    /// Adds a response header; it must hold no control bytes.
+    pub fn push_header(self, name: &'static str, value: &[u8]) -> Result<(), OutOfMemory> {
+        debug_assert!(!value.iter().any(u8::is_ascii_control));
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { headers::push(self.r, name, value) }.ok_or(OutOfMemory)
+    }
+
+    pub fn set_status(self, status: u32) {
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { (*self.r).headers_out.status = status as ngx_uint_t };
+    }
+
+    /// The length the response head announces.
+    pub fn set_content_length(self, len: usize) {
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { (*self.r).headers_out.content_length_n = len as _ };
+    }
+
+    pub fn set_content_type(self, content_type: &'static str) {
+        // SAFETY: `from_raw` was promised a live request.
+        let out = unsafe { &mut (*self.r).headers_out };
+        out.content_type = str::constant(content_type);
+        out.content_type_len = content_type.len();
+        out.content_type_lowcase = std::ptr::null_mut();
+    }
+
+    /// Sends the response head; nginx's return code.
+    pub fn send_header(self) -> ngx_int_t {
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { ngx_http_send_header(self.r) }
+    }
+
+    /// Sends `bytes` as the whole body, after the head; nginx's return code.
+    pub fn send_whole_body(self, bytes: &[u8]) -> ngx_int_t {
+        // SAFETY: `from_raw` was promised a live request; the buffer has room for the bytes.
+        unsafe {
+            let buf = ngx_create_temp_buf((*self.r).pool, bytes.len());
+            let Some(b) = buf.as_mut() else { return NGX_ERROR as ngx_int_t };
+            b.pos.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            b.last = b.pos.add(bytes.len());
+            b.set_last_buf(u32::from(self.r == (*self.r).main));
+            b.set_last_in_chain(1);
+            let mut out = ngx_chain_t { buf, next: std::ptr::null_mut() };
+            ngx_http_output_filter(self.r, &mut out)
+        }
+    }
+
+    /// Sees to it that the body, if any, is not taken for the next request (PUB-96). Every answer
+    /// that is given without reading the body needs it; an error is nginx's return code.
+    pub fn discard_body(self) -> Result<(), ngx_int_t> {
+        // SAFETY: `from_raw` was promised a live request.
+        match unsafe { ngx_http_discard_request_body(self.r) } {
+            rc if rc == NGX_OK as ngx_int_t => Ok(()),
+            rc => Err(rc),
+        }
+    }
+
+    /// Reads the body and then calls `then`, which has to finalize the request. What is returned
+    /// is for nginx: the request has been answered, or will be when the body is there.
+    pub fn read_body(self, then: unsafe extern "C" fn(*mut ngx_http_request_t)) -> ngx_int_t {
+        // SAFETY: `from_raw` was promised a live request.
+        match unsafe { ngx_http_read_client_request_body(self.r, Some(then)) } {
+            rc if rc >= NGX_HTTP_SPECIAL_RESPONSE as ngx_int_t => rc,
+            _ => NGX_DONE as ngx_int_t,
+        }
+    }
+
+    /// The body that was read, in pieces.
+    pub fn body(self) -> io::Result<Vec<Cow<'r, [u8]>>> {
+        // SAFETY: `from_raw` was promised a live request; without a body there are no pieces.
+        unsafe { body::pieces(self.r) }
+    }
+
+    /// Keeps `state` with the request, in the place of the module with this context index.
+    pub fn set_state<T: Any>(self, ctx_index: usize, state: T) -> Result<(), OutOfMemory> {
+        let state: Box<dyn Any> = Box::new(state);
+        // SAFETY: `from_raw` was promised a live request; the slot of this module is ours alone,
+        // and what it points to goes when the request's pool does.
+        unsafe {
+            let state = conf::place_in_pool((*self.r).pool, state);
+            if state.is_null() {
+                return Err(OutOfMemory);
+            }
+            *(*self.r).ctx.add(ctx_index) = state.cast();
+        }
+        Ok(())
+    }
+
+    /// What [`Request::set_state`] kept, if it is a `T`.
+    pub fn state<T: Any>(self, ctx_index: usize) -> Option<&'r T> {
+        // SAFETY: the slot of this module is null or was filled by `set_state`.
+        unsafe { (*(*self.r).ctx.add(ctx_index)).cast::<Box<dyn Any>>().as_ref()?.downcast_ref() }
+    }
+}

@@ -1,0 +1,43 @@
+//! This process: its subscribers, and how messages get to them.
+//!
+//! **Who owns what.** The [`Registry`] owns the subscribers of this worker; each holds its store
+//! subscriptions and gives them back when it ends. nginx owns the request a subscriber sits on and says
+//! when that is over (`gone`); that is the one place where everything of a subscriber is let go, however
+//! it ended. Formatted bytes are shared by reference and belong to whoever still has to send them.
+//!
+//! **Which lock.** None of its own: a worker is one thread. The store's lock is held only inside the
+//! store's calls, never while anything is formatted or sent. nginx is never called while a subscriber or
+//! the registry is borrowed in a way that its callbacks could run into.
+//!
+//! **What a killed worker leaves** is in its slot of the zone; another worker gives it back
+//! (`store/slots.rs`). Its connections are closed by the kernel.
+
+mod direct;
+mod formatted;
+mod outbox;
+
+#[cfg(feature = "nginx")]
+mod delivery;
+#[cfg(feature = "nginx")]
+mod process;
+#[cfg(feature = "nginx")]
+mod publish;
+#[cfg(feature = "nginx")]
+mod registry;
+#[cfg(feature = "nginx")]
+mod sink;
+#[cfg(feature = "nginx")]
+mod subscribe;
+#[cfg(feature = "nginx")]
+mod subscriber;
+#[cfg(feature = "nginx")]
+mod timers;
+#[cfg(feature = "nginx")]
+mod wakeup;
+
+#[cfg(feature = "nginx")]
+pub use self::process::{Worker, exit_process, init_module, init_process};
+#[cfg(feature = "nginx")]
+pub use self::publish::{delete, publish, slot};
+#[cfg(feature = "nginx")]
+pub use self::subscribe::{Opened, subscribe};

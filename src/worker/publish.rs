@@ -1,0 +1,70 @@
+//! Publishing and deleting for the request handlers: the store does it, and the workers concerned are
+//! woken.
+
+use super::process::Worker;
+use super::wakeup;
+use crate::conf::Main;
+use crate::ngx_ext::guard::cycle_log;
+use crate::ngx_ext::log::{self, Level, Quoted};
+use crate::store::{Parts, Publish, Published, SlotId, StoreError, Wake};
+
+/// Publishes to each of the channels (PUB-46..50).
+pub fn publish(
+    ids: &[&[u8]],
+    parts: &Parts<'_>,
+    store: bool,
+    main: &Main,
+) -> Result<Published, StoreError> {
+    let Some(worker) = Worker::current() else { return Err(StoreError::Full) };
+    let now = worker.now();
+    let publish = Publish { me: worker.me, parts: *parts, store, limits: &main.limits, now };
+    let published = worker.zone.publish(ids, &publish)?;
+    worker.wake(&published.wake);
+    for slot in &published.overflowing {
+        let (channel, pid) = (ids[0], worker.zone.pid_of(*slot));
+        warn(format_args!(
+            "push stream module: worker {pid} takes its messages too slowly, it gets no unstored ones \
+             until it has caught up; seen publishing to channel {}",
+            Quoted(channel)
+        ));
+    }
+    Ok(published)
+}
+
+/// Deletes a channel; false if there is none. `None`: its subscribers get the configured text (PUB-86).
+pub fn delete(id: &[u8], text: Option<&[&[u8]]>) -> bool {
+    let Some(worker) = Worker::current() else { return false };
+    match worker.zone.delete(worker.me, id, text, worker.now()) {
+        Some(wake) => {
+            worker.wake(&wake);
+            true
+        }
+        None => false,
+    }
+}
+
+/// This worker's place in the zone.
+pub fn slot() -> Option<SlotId> {
+    Worker::current().map(Worker::me)
+}
+
+impl Worker {
+    fn wake(&self, slots: &Wake) {
+        for &slot in slots {
+            if slot == self.me {
+                self.later.post();
+            } else if let Err(error) = wakeup::signal(slot) {
+                // It will look by itself.
+                warn(format_args!(
+                    "push stream module: worker {} cannot be woken: {error}",
+                    self.zone.pid_of(slot)
+                ));
+            }
+        }
+    }
+}
+
+fn warn(line: std::fmt::Arguments<'_>) {
+    // SAFETY: the log of the running cycle.
+    unsafe { log::write(Level::Warn, cycle_log(), line) }
+}

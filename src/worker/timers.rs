@@ -1,0 +1,72 @@
+//! A subscriber's one timer: for its next ping, or for the end of its time, whichever is first.
+//!
+//! Messages do not move the timer; when it fires too early because something was sent meanwhile
+//! (PING-1), it is set for the rest.
+
+use std::ffi::c_void;
+use std::rc::Rc;
+use std::time::Duration;
+
+use nginx_sys::ngx_event_t;
+
+use super::process::{Worker, guarded};
+use super::subscriber::Subscriber;
+use crate::ngx_ext::event::{self, Event, now_ms};
+use crate::ngx_ext::guard::cycle_log;
+
+impl Subscriber {
+    /// Starts the times of a new subscriber (SUB-43, PING-1).
+    pub(super) fn start_timer(self: &Rc<Self>) {
+        let now = now_ms();
+        self.last_sent.set(now);
+        self.expires.set(self.location.subscriber_ttl.map(|ttl| now + millis(ttl)));
+        if let Some(at) = self.next_time() {
+            let data = Rc::as_ptr(self).cast_mut().cast::<c_void>();
+            // SAFETY: the subscriber owns the timer, so it lives while the timer can fire; the log
+            // outlives both.
+            let timer = unsafe { Event::new(fired, data, cycle_log()) };
+            timer.set_timer(at - now);
+            self.timer.replace(Some(timer));
+        }
+    }
+
+    fn next_ping(&self) -> Option<u64> {
+        self.location.ping_interval.map(|interval| self.last_sent.get() + millis(interval))
+    }
+
+    fn next_time(&self) -> Option<u64> {
+        self.next_ping().into_iter().chain(self.expires.get()).min()
+    }
+
+    fn time_has_come(&self, worker: &Worker) {
+        let now = now_ms();
+        if self.expires.get().is_some_and(|at| at <= now) {
+            self.expires.set(None);
+            return self.end(worker);
+        }
+        if self.next_ping().is_some_and(|at| at <= now) {
+            self.last_sent.set(now);
+            self.ping(worker, &worker.ping_text);
+        }
+        if let (Some(timer), Some(at)) = (&*self.timer.borrow(), self.next_time()) {
+            timer.set_timer(at.saturating_sub(now).max(1));
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 4)
+}
+
+unsafe extern "C" fn fired(event: *mut ngx_event_t) {
+    guarded("a subscriber's timer", |worker| {
+        // SAFETY: the timer was made with the pointer of an `Rc` and is owned by what it points to, so
+        // that lives now; counting one more keeps it alive to the end of this.
+        let subscriber = unsafe {
+            let subscriber: *const Subscriber = event::data(event);
+            Rc::increment_strong_count(subscriber);
+            Rc::from_raw(subscriber)
+        };
+        subscriber.time_has_come(worker);
+    });
+}
