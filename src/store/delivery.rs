@@ -1,7 +1,8 @@
 //! What a worker takes from its slot: messages for its subscribers, then word of deleted channels.
 //!
-//! A channel is deleted after its last publish, so a worker that empties its mailbox first tells its
-//! subscribers things in the order in which they happened.
+//! A channel is deleted after its last publish. Notices are given out only while the mailbox is empty,
+//! both seen under one hold of the lock, so subscribers are told things in the order in which they
+//! happened.
 
 use core::cell::Cell;
 
@@ -91,10 +92,13 @@ impl Zone {
         Mail { zone: self, me, messages: section.read_mail(slot, MAIL_ENTRIES), seen: Cell::new(0) }
     }
 
-    /// Channels that were deleted under this worker's subscribers. The texts stay until the node's last
-    /// subscriber has left.
+    /// Channels that were deleted under this worker's subscribers; none while there is mail. The texts
+    /// stay until the node's last subscriber has left.
     pub fn notices(&self, me: SlotId) -> Notices<'_> {
         let section = self.enter();
+        if section.slot(me).mail_count.get() != 0 {
+            return Notices::new();
+        }
         let doomed = section.items::<OfSlot>(&section.slot(me).doomed);
         let notices = doomed.take(8).filter_map(|node| {
             let channel = section.at(node).channel.get()?;

@@ -18,15 +18,17 @@ impl Worker {
         let mut mail = self.zone.mail(self.me);
         for _ in 0..BATCHES {
             if mail.is_empty() {
-                drop(mail);
-                self.take_notices();
-                return;
+                break;
             }
             let delivered = mail.messages().map(|message| self.deliver(&message)).sum();
             self.count_delivered(delivered);
             mail = mail.next();
         }
-        self.later.post();
+        drop(mail);
+        self.take_notices();
+        if self.zone.has_mail(self.me) {
+            self.later.post();
+        }
     }
 
     /// Hands a message to the channel's subscribers here; how many took it.
@@ -44,22 +46,12 @@ impl Worker {
         delivered
     }
 
-    /// Tells subscribers that a channel of theirs was deleted.
+    /// Tells subscribers that channels of theirs were deleted; some of the channels, if there are many.
     fn take_notices(&self) {
-        loop {
-            let notices = self.zone.notices(self.me);
-            if notices.is_empty() {
-                return;
-            }
-            for notice in &notices {
-                let text = notice.text.unwrap_or(&self.deleted_text);
-                let view = MessageView::channel_deleted(notice.channel_id, text);
-                self.tell_deleted(notice.channel, view);
-            }
-            // Every subscriber of theirs has left them, and with the last one went the notice.
-            if notices.iter().any(|notice| self.registry.channel(notice.channel).is_some()) {
-                return;
-            }
+        for notice in self.zone.notices(self.me) {
+            let text = notice.text.unwrap_or(&self.deleted_text);
+            let view = MessageView::channel_deleted(notice.channel_id, text);
+            self.tell_deleted(notice.channel, view);
         }
     }
 

@@ -1,0 +1,165 @@
+//! What must be set, and what excludes what.
+
+use crate::support::Nginx;
+use crate::{PATH, accepted, in_http, in_subscriber, refused};
+
+/// DIR-50..54, SUB-1..3: modes and roles.
+#[test]
+fn roles() {
+    let location = |directives: &str| Nginx::builder().location("/l", directives);
+    for line in [
+        "push_stream_publisher;",
+        "push_stream_publisher NORMAL;",
+        "push_stream_publisher Admin;",
+        "push_stream_subscriber;",
+        "push_stream_subscriber STREAMING;",
+        "push_stream_channels_statistics;",
+    ] {
+        accepted(&location(&format!("{line} {PATH}")));
+        accepted(&location(&format!("{PATH} {line}")));
+        // SUB-6, DIR-76.
+        refused(&location(line), &["push stream module: push_stream_channels_path must be set."]);
+    }
+    for value in ["bogus", "\"\""] {
+        let shown = format!("{}, accepted values (normal, admin)", value.trim_matches('"'));
+        refused(
+            &location(&format!("push_stream_publisher {value}; {PATH}")),
+            &["push stream module: invalid push_stream_publisher mode value: ", &shown],
+        );
+        let shown = format!("{}, accepted values (", value.trim_matches('"'));
+        refused(
+            &location(&format!("push_stream_subscriber {value}; {PATH}")),
+            &["push stream module: invalid push_stream_subscriber mode value: ", &shown],
+        );
+    }
+    let roles =
+        ["push_stream_publisher", "push_stream_subscriber", "push_stream_channels_statistics"];
+    for first in roles {
+        for second in roles {
+            refused(
+                &location(&format!("{PATH} {first}; {second};")),
+                &[&format!("\"{second}\" directive is duplicate")],
+            );
+        }
+        let not_here = format!("\"{first}\" directive is not allowed here");
+        refused(&in_http(&format!("{first};")), &[&not_here]);
+        refused(&Nginx::builder().server(&format!("{first};")), &[&not_here]);
+        refused(&location(&format!("{PATH} if ($arg_x) {{ {first}; }}")), &[&not_here]);
+    }
+}
+
+/// DIR-80, DIR-82..84, SUB-8..10.
+#[test]
+fn settings_that_contradict_each_other() {
+    for role in
+        ["push_stream_publisher", "push_stream_channels_statistics", "push_stream_subscriber"]
+    {
+        let blank = format!("{role}; {PATH} push_stream_message_template \"\";");
+        refused(
+            &Nginx::builder().location("/l", &blank),
+            &["push stream module: push_stream_message_template cannot be blank."],
+        );
+    }
+    let limited = in_subscriber("push_stream_wildcard_channel_max_qtd 3;");
+    let no_prefix = "cannot set wildcard channel max qtd if push_stream_wildcard_channel_prefix is \
+                     not set or blank.";
+    refused(&limited, &[no_prefix]);
+    refused(&limited.clone().http("push_stream_wildcard_channel_prefix \"\";"), &[no_prefix]);
+    let prefixed = limited.http("push_stream_wildcard_channel_prefix w;");
+    accepted(&prefixed);
+    accepted(&prefixed.clone().http("push_stream_max_number_of_wildcard_channels 3;"));
+    refused(
+        &prefixed.http("push_stream_max_number_of_wildcard_channels 2;"),
+        &["max number of wildcard channels cannot be smaller than value in \
+           push_stream_wildcard_channel_max_qtd."],
+    );
+    // DIR-83: the main maximum alone is no error.
+    accepted(&in_http("push_stream_max_number_of_wildcard_channels 2;"));
+}
+
+/// DIR-86, DIR-87, SUB-11, SUB-12: the header template and its file.
+#[test]
+fn header_template_file() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("header");
+    std::fs::write(&file, "header").expect("a file");
+    let (file, dir) = (file.display(), dir.path().display());
+    let by_file = format!("push_stream_header_template_file {file};");
+    let by_text = "push_stream_header_template x;";
+    accepted(&in_subscriber(&by_file));
+    let set = "\"push_stream_header_template_file\" directive is duplicate or template set by \
+               'push_stream_header_template'";
+    refused(&in_subscriber(&format!("{by_text} {by_file}")), &[set]);
+    refused(&in_subscriber(&format!("{by_file} {by_file}")), &[set]);
+    let twice = "\"push_stream_header_template\" directive is duplicate";
+    refused(&in_subscriber(&format!("{by_file} {by_text}")), &[twice]);
+    refused(&in_subscriber(&format!("{by_text} {by_text}")), &[twice]);
+    accepted(&in_subscriber(by_text).server(&by_file).http(by_text));
+    refused(
+        &in_subscriber(&format!("push_stream_header_template_file {file}.missing;")),
+        &[&format!("unable to open file \"{file}.missing\" for header template")],
+    );
+    refused(
+        &in_subscriber(&format!("push_stream_header_template_file {dir};")),
+        &[&dir.to_string(), "for header template"],
+    );
+}
+
+/// LIFE-1, LIFE-3, LIFE-5, DIR-66, DIR-89, DIR-90, DIR-92, DIR-94: the zone.
+#[test]
+fn zone() {
+    refused(
+        &Nginx::builder().no_zone(),
+        &["push stream module: push_stream_shared_memory_size must be set."],
+    );
+    // SAFETY: sysconf only reads.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).expect("a page size");
+    let minimum = 32 * page;
+    let least =
+        format!("The push_stream_shared_memory_size value must be at least {}KiB", minimum / 1024);
+    for size in [format!("{}", minimum - page), "0".into(), "4k".into()] {
+        refused(&Nginx::builder().zone(&size), &[&least, &size]);
+    }
+    for size in
+        [format!("{}", minimum - page + 1), format!("{minimum}"), "1M".into(), "300K".into()]
+    {
+        accepted(&Nginx::builder().zone(&size));
+        accepted(&Nginx::builder().zone(&format!("{size} a_name")));
+    }
+    for size in ["abc", "-1", "1g", "1.5m", "\"\""] {
+        let shown = size.trim_matches('"');
+        refused(&Nginx::builder().zone(size), &["push_stream_shared_memory_size", shown]);
+    }
+    refused(
+        &Nginx::builder().zone("1m a b"),
+        &["invalid number of arguments in \"push_stream_shared_memory_size\" directive"],
+    );
+    for second in ["1m", "1m other"] {
+        refused(
+            &in_http(&format!("push_stream_shared_memory_size {second};")),
+            &["push_stream_shared_memory_size", "duplicate"],
+        );
+    }
+    refused(
+        &Nginx::builder().zone("1m taken").http("limit_req_zone $host zone=taken:1m rate=1r/s;"),
+        &["taken"],
+    );
+    // DIR-66: the order of the lines does not matter.
+    accepted(
+        &Nginx::builder()
+            .no_zone()
+            .server("}\npush_stream_shared_memory_size 1m;\nserver { listen 127.0.0.1:10998;"),
+    );
+}
+
+/// DIR-56, DIR-75: without a role nothing is checked; DIR-58: nor below one.
+#[test]
+fn levels_without_a_role_are_not_checked() {
+    accepted(&Nginx::builder().no_zone().bare());
+    accepted(&Nginx::builder().no_zone().bare().http("push_stream_message_ttl 0;"));
+    accepted(&Nginx::builder().location("/l", "push_stream_ping_message_interval 0;"));
+    let nested = format!(
+        "push_stream_subscriber; {PATH} location /l/in {{ push_stream_message_template \"\"; }}"
+    );
+    accepted(&Nginx::builder().location("/l", &nested));
+}

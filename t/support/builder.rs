@@ -1,0 +1,254 @@
+//! The configuration of one test's nginx, and `nginx -t`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Nginx;
+
+/// Locations that nearly every test needs; [`Builder::bare`] leaves them out.
+///
+/// Ids arrive as a query argument where a test wants exact bytes (decoded once), and as a
+/// captured path where it reads better.
+const STANDARD_LOCATIONS: &str = r#"
+        location /stats {
+            push_stream_channels_statistics;
+            push_stream_channels_path $arg_id;
+        }
+        location /pub {
+            push_stream_publisher admin;
+            push_stream_channels_path $arg_id;
+            push_stream_store_messages on;
+        }
+        location /live {
+            push_stream_publisher admin;
+            push_stream_channels_path $arg_id;
+        }
+        location ~ ^/sub/(.*)$ {
+            push_stream_subscriber;
+            push_stream_channels_path $1;
+            push_stream_message_template "~id~ ~channel~ ~text~\n";
+        }
+        location /raw {
+            push_stream_subscriber;
+            push_stream_channels_path $arg_id;
+        }
+"#;
+
+#[derive(Clone)]
+pub struct Builder {
+    pub(super) workers: usize,
+    pub(super) open_files: Option<u64>,
+    pub(super) connections: usize,
+    pub(super) module: bool,
+    pub(super) single: bool,
+    pub(super) expected: Vec<String>,
+    zone: Option<String>,
+    listen: String,
+    main: String,
+    http: String,
+    server: String,
+    standard: bool,
+}
+
+/// What `nginx -t` said.
+pub struct Checked {
+    pub ok: bool,
+    pub output: String,
+}
+
+impl Default for Builder {
+    /// Four workers, each with a listening socket of its own so that connections spread.
+    fn default() -> Self {
+        Self {
+            workers: 4,
+            open_files: None,
+            connections: 4096,
+            module: true,
+            single: false,
+            expected: Vec::new(),
+            zone: Some("32m".into()),
+            listen: "reuseport".into(),
+            main: String::new(),
+            http: String::new(),
+            server: String::new(),
+            standard: true,
+        }
+    }
+}
+
+impl Builder {
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = count;
+        self
+    }
+
+    /// The argument of `push_stream_shared_memory_size`.
+    pub fn zone(mut self, size: &str) -> Self {
+        self.zone = Some(size.into());
+        self
+    }
+
+    pub fn no_zone(mut self) -> Self {
+        self.zone = None;
+        self
+    }
+
+    /// Parameters of the `listen` directive.
+    pub fn listen(mut self, parameters: &str) -> Self {
+        self.listen = parameters.into();
+        self
+    }
+
+    /// `ulimit -n` of the master and its workers, and a fitting `worker_connections`.
+    pub fn open_files(mut self, limit: u64, connections: usize) -> Self {
+        self.open_files = Some(limit);
+        self.connections = connections;
+        self
+    }
+
+    /// One process, no master.
+    pub fn single_process(mut self) -> Self {
+        self.single = true;
+        self.listen.clear();
+        self.main("master_process off;")
+    }
+
+    /// Plain nginx, for the tests of the harness itself.
+    pub fn no_module(mut self) -> Self {
+        self.module = false;
+        self.zone = None;
+        self.standard = false;
+        self
+    }
+
+    /// Leaves out the standard locations.
+    pub fn bare(mut self) -> Self {
+        self.standard = false;
+        self
+    }
+
+    pub fn main(mut self, directives: &str) -> Self {
+        let _ = writeln!(self.main, "{directives}");
+        self
+    }
+
+    pub fn http(mut self, directives: &str) -> Self {
+        let _ = writeln!(self.http, "    {directives}");
+        self
+    }
+
+    pub fn server(mut self, directives: &str) -> Self {
+        let _ = writeln!(self.server, "        {directives}");
+        self
+    }
+
+    /// Forgets what [`Builder::http`] gave, for a reload with another setting.
+    pub fn without_http(mut self) -> Self {
+        self.http.clear();
+        self
+    }
+
+    pub fn without_server(mut self) -> Self {
+        self.server.clear();
+        self
+    }
+
+    pub fn location(self, path: &str, directives: &str) -> Self {
+        self.server(&format!("location {path} {{ {directives} }}"))
+    }
+
+    /// A subscriber location that takes its channels from the rest of the path.
+    pub fn subscriber(self, name: &str, directives: &str) -> Self {
+        self.location(
+            &format!("~ ^/{name}/(.*)$"),
+            &format!("push_stream_subscriber; push_stream_channels_path $1; {directives}"),
+        )
+    }
+
+    /// Lets the error log hold lines of level warn or worse that contain `text`.
+    pub fn expect_log(mut self, text: &str) -> Self {
+        self.expected.push(text.into());
+        self
+    }
+
+    pub async fn start(self) -> Nginx {
+        Nginx::start_with(self).await
+    }
+
+    /// `nginx -t` on this configuration.
+    pub fn check(&self) -> Checked {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let conf = self.write(dir.path(), 10_999);
+        let output = Command::new(nginx_binary())
+            .arg("-t")
+            .args(self.arguments(dir.path(), &conf))
+            .output()
+            .expect("nginx -t runs");
+        Checked {
+            ok: output.status.success(),
+            output: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub(super) fn arguments(&self, dir: &Path, conf: &Path) -> Vec<PathBuf> {
+        let log = dir.join("error.log");
+        vec!["-p".into(), dir.into(), "-e".into(), log, "-c".into(), conf.into()]
+    }
+
+    pub(super) fn write(&self, dir: &Path, port: u16) -> PathBuf {
+        // In one step, because nginx may be reading it for an earlier reload.
+        let (path, new) = (dir.join("nginx.conf"), dir.join("nginx.conf.new"));
+        std::fs::write(&new, self.text(dir, port)).expect("the configuration is written");
+        std::fs::rename(new, &path).expect("the configuration is put in place");
+        path
+    }
+
+    fn text(&self, dir: &Path, port: u16) -> String {
+        let dir = dir.display();
+        let mut out = String::new();
+        if self.module {
+            let _ = writeln!(out, "load_module {};", module_path().display());
+        }
+        // SAFETY: geteuid only reads.
+        if unsafe { libc::geteuid() } == 0 {
+            out.push_str("user root;\n");
+        }
+        let _ = write!(
+            out,
+            "worker_processes {};\ndaemon off;\npid {dir}/nginx.pid;\nerror_log {dir}/error.log \
+             info;\n{}events {{ worker_connections {}; }}\nhttp {{\n    access_log off;\n    \
+             default_type text/plain;\n    client_max_body_size 64m;\n    keepalive_requests 1000000;\n",
+            self.workers, self.main, self.connections
+        );
+        for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+            let _ = writeln!(out, "    {kind}_temp_path {dir}/{kind};");
+        }
+        if let Some(zone) = &self.zone {
+            let _ = writeln!(out, "    push_stream_shared_memory_size {zone};");
+        }
+        let standard = if self.standard { STANDARD_LOCATIONS } else { "" };
+        let _ = write!(
+            out,
+            "{}    server {{\n        listen 127.0.0.1:{port} {};\n{}{standard}    }}\n}}\n",
+            self.http, self.listen, self.server
+        );
+        out
+    }
+}
+
+/// The nginx under test.
+pub fn nginx_binary() -> PathBuf {
+    named_by("PUSH_STREAM_NGINX")
+}
+
+fn module_path() -> PathBuf {
+    named_by("PUSH_STREAM_MODULE")
+}
+
+fn named_by(variable: &str) -> PathBuf {
+    let path = std::env::var_os(variable).map(PathBuf::from);
+    let path = path.unwrap_or_else(|| panic!("{variable} is not set: run `make test`"));
+    assert!(path.is_file(), "{variable} names no file: {}", path.display());
+    path
+}

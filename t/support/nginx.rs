@@ -1,0 +1,348 @@
+//! One running nginx: start, reload, kill a worker, stop, and what its error log may hold.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use super::builder::{Builder, nginx_binary};
+use super::process::{self, Pid};
+use super::{Answer, Call, Raw, Stream, wait_for};
+
+const WORKER: &str = "nginx: worker process";
+const RETIRING: &str = "nginx: worker process is shutting down";
+/// Lines at level warn or error that any test may cause: what the module logs about requests that
+/// it refuses (PUB-102), and nginx about large bodies.
+const HARMLESS: [&str; 8] = [
+    "push stream module: subscription refused",
+    "push_stream_allowed_origins has control characters",
+    "a client request body is buffered to a temporary file",
+    "channel id contains control characters",
+    "push_stream_channels_path is required but is not set",
+    "channel id is larger than allowed",
+    "Post request was sent with no message",
+    "number of channels were exceeded",
+];
+const LOUD: [&str; 5] = ["[emerg]", "[alert]", "[crit]", "[error]", "[warn]"];
+
+pub struct Nginx {
+    pub port: u16,
+    builder: Builder,
+    master: Child,
+    expected: Mutex<Vec<String>>,
+    dir: tempfile::TempDir,
+}
+
+impl Nginx {
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Four workers, a 32 MiB zone and the standard locations.
+    pub async fn start() -> Self {
+        Builder::default().start().await
+    }
+
+    pub(super) async fn start_with(builder: Builder) -> Self {
+        // Another test may take the port between the choice and nginx's bind: then try again.
+        for _ in 0..10 {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let port = free_port();
+            let conf = builder.write(dir.path(), port);
+            let master = spawn(&builder, dir.path(), &conf);
+            let expected = Mutex::new(builder.expected.clone());
+            let nginx = Self { port, builder: builder.clone(), master, expected, dir };
+            if nginx.came_up().await {
+                return nginx;
+            }
+        }
+        panic!("no free port for nginx");
+    }
+
+    /// False if the port was taken.
+    async fn came_up(&self) -> bool {
+        let up = wait_for("nginx to start", || async {
+            if !process::is_alive(self.master_pid()) || self.log().contains("still could not bind")
+            {
+                return Some(false);
+            }
+            if self.builder.single {
+                let socket = std::net::TcpStream::connect(("127.0.0.1", self.port));
+                return socket.is_ok().then_some(true);
+            }
+            (self.worker_pids().len() == self.builder.workers).then_some(true)
+        })
+        .await;
+        if !up {
+            let log = self.log();
+            assert!(log.contains("bind() to"), "nginx did not start:\n{log}");
+            self.expect_log("bind()");
+        }
+        up
+    }
+
+    pub fn master_pid(&self) -> Pid {
+        self.master.id() as Pid
+    }
+
+    /// Workers of the running configuration; those that are shutting down are left out.
+    pub fn worker_pids(&self) -> BTreeSet<Pid> {
+        let mut pids = process::children(self.master_pid(), WORKER);
+        pids.retain(|pid| !self.retiring_pids().contains(pid));
+        pids
+    }
+
+    pub fn retiring_pids(&self) -> BTreeSet<Pid> {
+        process::children(self.master_pid(), RETIRING)
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn conf_path(&self) -> PathBuf {
+        self.dir.path().join("nginx.conf")
+    }
+
+    pub fn log(&self) -> String {
+        let raw = std::fs::read(self.dir.path().join("error.log")).unwrap_or_default();
+        String::from_utf8_lossy(&raw).into_owned()
+    }
+
+    pub fn log_lines(&self, text: &str) -> Vec<String> {
+        self.log().lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+
+    pub async fn wait_log(&self, text: &str) {
+        wait_for(&format!("the log line '{text}'"), || async {
+            self.log().contains(text).then_some(())
+        })
+        .await
+    }
+
+    /// From now on lines of level warn or worse may contain `text`.
+    pub fn expect_log(&self, text: &str) {
+        self.expected.lock().expect("no panic while held").push(text.into());
+    }
+
+    /// Reloads the same configuration; returns when only new workers accept connections.
+    pub async fn reload(&self) {
+        self.reload_with(|builder| builder).await
+    }
+
+    /// Reloads with a changed configuration.
+    pub async fn reload_with(&self, change: impl FnOnce(Builder) -> Builder) {
+        let builder = change(self.builder.clone());
+        builder.write(self.dir.path(), self.port);
+        let old = self.worker_pids();
+        process::send_signal(self.master_pid(), libc::SIGHUP);
+        wait_for("the workers of the new configuration", || async {
+            let now = self.worker_pids();
+            (now.len() == builder.workers && now.is_disjoint(&old)).then_some(())
+        })
+        .await;
+    }
+
+    /// Reloads with a configuration that nginx must refuse; `line` is what it says.
+    pub async fn reload_refused(&self, change: impl FnOnce(Builder) -> Builder, line: &str) {
+        change(self.builder.clone()).write(self.dir.path(), self.port);
+        self.expect_log(line);
+        process::send_signal(self.master_pid(), libc::SIGHUP);
+        self.wait_log(line).await;
+        self.builder.write(self.dir.path(), self.port);
+    }
+
+    /// SIGKILL to one worker; the alert about it is expected from now on.
+    pub fn kill_worker(&self, pid: Pid) {
+        assert!(process::children(self.master_pid(), WORKER).contains(&pid), "{pid} is no worker");
+        self.expect_log(&format!("worker process {pid} exited on signal 9"));
+        process::send_signal(pid, libc::SIGKILL);
+    }
+
+    /// Waits until the master has replaced what was killed.
+    pub async fn all_workers(&self) -> BTreeSet<Pid> {
+        wait_for("a full set of workers", || async {
+            let pids = self.worker_pids();
+            (pids.len() == self.builder.workers).then_some(pids)
+        })
+        .await
+    }
+
+    // Clients.
+
+    pub fn call(&self, method: &str, target: &str) -> Call {
+        Call::new(self.port, method, target)
+    }
+
+    pub async fn get(&self, target: &str) -> Answer {
+        self.call("GET", target).send().await
+    }
+
+    pub async fn post(&self, target: &str, body: impl AsRef<[u8]>) -> Answer {
+        self.call("POST", target).body(body).send().await
+    }
+
+    pub async fn delete(&self, target: &str) -> Answer {
+        self.call("DELETE", target).send().await
+    }
+
+    /// Publishes with storing on; the id is written as in a URL.
+    pub async fn publish(&self, id: &str, text: impl AsRef<[u8]>) -> Answer {
+        let answer = self.post(&format!("/pub?id={id}"), text).await;
+        assert_eq!(answer.status, 200, "publish to {id}: {answer:?}");
+        answer
+    }
+
+    /// Publishes with storing off.
+    pub async fn publish_live(&self, id: &str, text: impl AsRef<[u8]>) -> Answer {
+        let answer = self.post(&format!("/live?id={id}"), text).await;
+        assert_eq!(answer.status, 200, "unstored publish to {id}: {answer:?}");
+        answer
+    }
+
+    pub async fn stream(&self, target: &str) -> Stream {
+        self.call("GET", target).stream().await
+    }
+
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(self.port).await
+    }
+
+    /// The summary of the statistics location.
+    pub async fn stats(&self) -> serde_json::Value {
+        let answer = self.get("/stats").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    pub async fn stat(&self, field: &str) -> u64 {
+        let stats = self.stats().await;
+        stats[field].as_u64().unwrap_or_else(|| panic!("no number {field} in {stats}"))
+    }
+
+    /// What the statistics location says of one channel.
+    pub async fn channel(&self, id: &str) -> Option<serde_json::Value> {
+        let answer = self.get(&format!("/stats?id={id}")).await;
+        (answer.status == 200).then(|| answer.json())
+    }
+
+    /// One number of one channel; 0 if there is no such channel.
+    pub async fn channel_stat(&self, id: &str, field: &str) -> u64 {
+        self.channel(id).await.and_then(|info| info[field].as_u64()).unwrap_or(0)
+    }
+
+    pub async fn wait_stat(&self, field: &str, value: u64) {
+        wait_for(&format!("{field} = {value}"), || async {
+            (self.stat(field).await == value).then_some(())
+        })
+        .await
+    }
+
+    pub async fn wait_channel_stat(&self, id: &str, field: &str, value: u64) {
+        wait_for(&format!("{field} of {id} = {value}"), || async {
+            (self.channel_stat(id, field).await == value).then_some(())
+        })
+        .await
+    }
+
+    pub async fn wait_gone(&self, id: &str) {
+        wait_for(&format!("{id} to disappear"), || async {
+            self.channel(id).await.is_none().then_some(())
+        })
+        .await
+    }
+
+    // The end.
+
+    /// Asks the master to stop and waits; false if it had to be killed.
+    fn stop(&mut self) -> bool {
+        let master = self.master_pid();
+        process::send_signal(master, libc::SIGTERM);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            if matches!(self.master.try_wait(), Ok(Some(_))) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // The master first, so that it starts no further worker.
+        let workers = process::children(master, "nginx: ");
+        let _ = self.master.kill();
+        let _ = self.master.wait();
+        workers.into_iter().for_each(|pid| process::send_signal(pid, libc::SIGKILL));
+        false
+    }
+
+    fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines = log.lines().collect::<Vec<_>>();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    fn unexpected_lines(&self) -> Vec<String> {
+        let expected = self.expected.lock().expect("no panic while held");
+        self.log()
+            .lines()
+            .filter(|line| {
+                let failed = line.contains("exited with code") && !line.contains("code 0");
+                failed || LOUD.iter().any(|level| line.contains(level))
+            })
+            .filter(|line| !HARMLESS.iter().any(|text| line.contains(text)))
+            .filter(|line| !expected.iter().any(|text| line.contains(text.as_str())))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let stopped = self.stop();
+        let lines = self.unexpected_lines();
+        if std::thread::panicking() {
+            eprintln!("the error log ended with:\n{}", self.log_tail());
+            return;
+        }
+        assert!(stopped, "nginx did not stop within its deadline:\n{}", self.log_tail());
+        assert!(
+            lines.is_empty(),
+            "the error log holds\n{}\nand ended with\n{}",
+            lines.join("\n"),
+            self.log_tail()
+        );
+    }
+}
+
+fn spawn(builder: &Builder, dir: &Path, conf: &Path) -> Child {
+    let open_files = builder.open_files;
+    let mut command = Command::new(nginx_binary());
+    command.args(builder.arguments(dir, conf)).stdin(Stdio::null()).stderr(Stdio::null());
+    // SAFETY: only async-signal-safe calls between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            // A test binary that is killed takes its servers with it.
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
+            if let Some(limit) = open_files {
+                let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+                libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+            }
+            Ok(())
+        });
+    }
+    command.spawn().expect("nginx runs")
+}
+
+/// A port below the range from which outgoing connections take theirs.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed);
+        let start = (std::process::id().wrapping_mul(131) % 20_000) as u16;
+        let port = 11_000 + (start + offset) % 20_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A bare TCP client: hostile bytes, exact wire checks, pipelining, slow reading.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::in_time;
+
+pub struct Raw {
+    socket: TcpStream,
+    unread: Vec<u8>,
+}
+
+/// An answer as it stood on the wire.
+#[derive(Debug)]
+pub struct RawAnswer {
+    pub status_line: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl RawAnswer {
+    pub fn status(&self) -> u16 {
+        self.status_line.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub fn count(&self, name: &str) -> usize {
+        self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).count()
+    }
+
+    pub fn explanation(&self) -> Option<&str> {
+        self.header(super::EXPLAIN)
+    }
+}
+
+impl Raw {
+    pub async fn connect(port: u16) -> Self {
+        Self::open(port, None).await
+    }
+
+    /// A client whose kernel takes little, so that the server soon has to wait for it.
+    pub async fn with_small_window(port: u16) -> Self {
+        Self::open(port, Some(4096)).await
+    }
+
+    async fn open(port: u16, window: Option<u32>) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        if let Some(bytes) = window {
+            socket.set_recv_buffer_size(bytes).expect("SO_RCVBUF");
+        }
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let socket = in_time("connect", socket.connect(address)).await.expect("connect");
+        socket.set_nodelay(true).expect("TCP_NODELAY");
+        Self { socket, unread: Vec::new() }
+    }
+
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        in_time("a raw write", self.socket.write_all(bytes.as_ref())).await.expect("a raw write");
+    }
+
+    /// `METHOD target HTTP/1.1` with a Host line, the given header lines, and no body.
+    pub async fn request(&mut self, start: &str, headers: &[&str]) {
+        let mut text = format!("{start} HTTP/1.1\r\nHost: localhost\r\n");
+        for header in headers {
+            text.push_str(header);
+            text.push_str("\r\n");
+        }
+        text.push_str("\r\n");
+        self.send(text).await;
+    }
+
+    /// Begins a POST of `length` bytes and waits until a worker is ready to read them.
+    pub async fn begin_upload(&mut self, target: &str, length: usize) {
+        let length = format!("Content-Length: {length}");
+        self.request(&format!("POST {target}"), &["Expect: 100-continue", &length]).await;
+        assert_eq!(self.head().await.status(), 100);
+    }
+
+    /// Everything up to and including `mark`.
+    pub async fn until(&mut self, mark: &str) -> Vec<u8> {
+        loop {
+            if let Some(at) = find(&self.unread, mark.as_bytes()) {
+                return self.unread.drain(..at + mark.len()).collect();
+            }
+            assert!(self.more().await, "closed before '{mark:?}': {:?}", self.show());
+        }
+    }
+
+    pub async fn exactly(&mut self, count: usize) -> Vec<u8> {
+        while self.unread.len() < count {
+            assert!(self.more().await, "closed before {count} bytes: {:?}", self.show());
+        }
+        self.unread.drain(..count).collect()
+    }
+
+    /// Status line and headers.
+    pub async fn head(&mut self) -> RawAnswer {
+        let head = String::from_utf8_lossy(&self.until("\r\n\r\n").await).into_owned();
+        let mut lines = head.trim_end().split("\r\n");
+        let status_line = lines.next().expect("a status line").to_owned();
+        let headers = lines
+            .map(|line| line.split_once(':').unwrap_or_else(|| panic!("header line '{line}'")))
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+            .collect();
+        RawAnswer { status_line, headers, body: Vec::new() }
+    }
+
+    /// One complete answer, by Content-Length or chunks.
+    pub async fn answer(&mut self) -> RawAnswer {
+        let mut answer = self.head().await;
+        if answer.header("transfer-encoding") == Some("chunked") {
+            while let Some(chunk) = self.chunk().await {
+                answer.body.extend(chunk);
+            }
+        } else if let Some(length) = answer.header("content-length") {
+            let length = length.parse().expect("a length");
+            answer.body = self.exactly(length).await;
+        }
+        answer
+    }
+
+    /// The next chunk; none for the last one.
+    pub async fn chunk(&mut self) -> Option<Vec<u8>> {
+        let size = String::from_utf8_lossy(&self.until("\r\n").await).into_owned();
+        let size = usize::from_str_radix(size.trim_end(), 16)
+            .unwrap_or_else(|_| panic!("chunk size '{size}'"));
+        let mut chunk = self.exactly(size + 2).await;
+        assert_eq!(chunk.split_off(size), b"\r\n", "a chunk ends with CRLF");
+        (size > 0).then_some(chunk)
+    }
+
+    #[track_caller]
+    pub fn expect_chunk(&mut self, bytes: impl AsRef<[u8]>) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let chunk = self.chunk().await.unwrap_or_else(|| panic!("{caller}: the last chunk"));
+            let (seen, wanted) =
+                (String::from_utf8_lossy(&chunk), String::from_utf8_lossy(bytes.as_ref()));
+            assert_eq!(seen, wanted, "{caller}");
+        }
+    }
+
+    /// Everything until the server closes; a reset counts as the end.
+    pub async fn until_close(&mut self) -> Vec<u8> {
+        while self.more().await {}
+        std::mem::take(&mut self.unread)
+    }
+
+    /// The server closes and sends nothing more.
+    pub async fn expect_close(&mut self) {
+        let rest = self.until_close().await;
+        assert!(rest.is_empty(), "more bytes: {:?}", String::from_utf8_lossy(&rest));
+    }
+
+    /// Shuts down the sending side.
+    pub async fn half_close(&mut self) {
+        self.socket.shutdown().await.expect("shutdown");
+    }
+
+    fn show(&self) -> String {
+        String::from_utf8_lossy(&self.unread).into_owned()
+    }
+
+    async fn more(&mut self) -> bool {
+        let read = in_time("bytes of a raw connection", self.socket.read_buf(&mut self.unread));
+        matches!(read.await, Ok(count) if count > 0)
+    }
+}
+
+fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
+    hay.windows(needle.len()).position(|window| window == needle)
+}
