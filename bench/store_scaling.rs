@@ -80,7 +80,8 @@ impl Work {
             let joined = self.zone.join(self.subscriber, &items, &since, &rules, &lasting, now);
             let mut subscription = joined.expect("there is room")[0];
             if let Some(bookmark) = subscription.history.take() {
-                subscription.history = self.zone.read_history(self.subscriber, bookmark, now).next;
+                subscription.history =
+                    self.zone.read_history(self.subscriber, bookmark, usize::MAX, now).next;
             }
             self.publish(&id, &lasting, now);
             assert_eq!(self.zone.mail(self.subscriber).messages().count(), 1);

@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_OK, ngx_add_timer, ngx_connection_t, ngx_del_timer, ngx_handle_write_event,
-    ngx_msec_t,
+    NGX_AGAIN, NGX_OK, ngx_add_timer, ngx_connection_t, ngx_del_timer, ngx_handle_read_event,
+    ngx_handle_write_event, ngx_msec_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events,
+    ngx_tcp_nodelay,
 };
 
 /// A live connection. A handle: nginx owns it.
@@ -84,6 +85,12 @@ impl Connection<'_> {
         Ok(())
     }
 
+    /// Calls the write handler in the next turn of the event loop, whatever the socket says.
+    pub fn post_writable(self) {
+        // SAFETY: a live connection has both events; the queue is nginx's own.
+        unsafe { ngx_post_event((*self.c).write, &raw mut ngx_posted_next_events) };
+    }
+
     /// All is written: no time runs.
     pub fn stop_write_timer(self) {
         // SAFETY: a live connection has both events.
@@ -93,6 +100,36 @@ impl Connection<'_> {
                 ngx_del_timer(write);
             }
         }
+    }
+
+    /// Asks for the read handler to be called when the client sends or goes, and lets it look at once if
+    /// it did already.
+    pub fn await_readable(self) {
+        // SAFETY: a live connection has both events; the queue is nginx's own.
+        unsafe {
+            let read = (*self.c).read;
+            if (*read).ready() != 0 {
+                ngx_post_event(read, &raw mut ngx_posted_events);
+            } else {
+                // A failure is met at the next write.
+                ngx_handle_read_event(read, 0);
+            }
+        }
+    }
+
+    /// Has small messages leave at once, each in a packet of its own.
+    pub fn set_nodelay(self) {
+        // SAFETY: a live connection; a failure is logged and leaves it usable.
+        unsafe { ngx_tcp_nodelay(self.c) };
+    }
+
+    /// Whether TLS stands between.
+    pub fn is_tls(self) -> bool {
+        #[cfg(any(ngx_feature = "ssl", ngx_feature = "compat"))]
+        // SAFETY: a live connection.
+        return unsafe { !(*self.c).ssl.is_null() };
+        #[cfg(not(any(ngx_feature = "ssl", ngx_feature = "compat")))]
+        false
     }
 
     /// The peer will see a reset instead of an orderly end: what it did not read is given up.

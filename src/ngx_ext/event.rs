@@ -5,7 +5,7 @@ use std::ffi::c_void;
 
 use nginx_sys::{
     ngx_add_timer, ngx_current_msec, ngx_del_timer, ngx_delete_posted_event, ngx_event_t,
-    ngx_log_t, ngx_msec_t, ngx_post_event, ngx_posted_events,
+    ngx_log_t, ngx_msec_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events,
 };
 
 /// What nginx calls when an event happens.
@@ -42,10 +42,17 @@ impl Event {
         unsafe { (*self.0.get()).timer_set() != 0 }
     }
 
-    /// Calls the handler before the event loop waits again, once.
+    /// Calls the handler at the end of this turn of the event loop, once. From a handler that was called
+    /// so, that is at once: nginx empties the queue.
     pub fn post(&self) {
         // SAFETY: as in `set_timer`; the queue is nginx's own.
         unsafe { ngx_post_event(self.0.get(), &raw mut ngx_posted_events) };
+    }
+
+    /// Calls the handler in the next turn of the event loop, after connections and timers were served.
+    pub fn post_next(&self) {
+        // SAFETY: as in `post`.
+        unsafe { ngx_post_event(self.0.get(), &raw mut ngx_posted_next_events) };
     }
 }
 

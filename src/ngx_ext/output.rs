@@ -1,12 +1,8 @@
-//! A request that stays open: its output through the filters, its end, and its waits.
-
-use std::ffi::c_void;
+//! A request's output through the filters.
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_ERROR, NGX_HTTP_FLUSH, NGX_HTTP_LAST, NGX_HTTP_VERSION_11, NGX_OK, ngx_buf_t,
-    ngx_chain_t, ngx_http_cleanup_add, ngx_http_cleanup_pt, ngx_http_core_loc_conf_t,
-    ngx_http_core_module, ngx_http_finalize_request, ngx_http_output_filter, ngx_http_request_t,
-    ngx_http_send_special, ngx_http_test_reading, ngx_int_t, ngx_pcalloc,
+    NGX_AGAIN, NGX_HTTP_FLUSH, NGX_HTTP_VERSION_11, NGX_OK, ngx_buf_t, ngx_chain_t,
+    ngx_http_output_filter, ngx_http_send_special, ngx_int_t, ngx_pcalloc,
 };
 
 use super::connection::{Connection, Failed};
@@ -43,6 +39,12 @@ impl<'r> Request<'r> {
     pub fn connection(self) -> Connection<'r> {
         // SAFETY: a live request has a live connection.
         unsafe { Connection::from_raw((*self.as_ptr()).connection) }
+    }
+
+    /// Whether it came over HTTP/1.x or older, so that its connection is its own.
+    pub fn is_http1(self) -> bool {
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).http_version as u32 <= NGX_HTTP_VERSION_11 }
     }
 
     /// A descriptor for output that comes again and again.
@@ -94,21 +96,6 @@ impl<'r> Request<'r> {
         taken(unsafe { ngx_http_send_special(self.as_ptr(), NGX_HTTP_FLUSH as _) })
     }
 
-    /// Ends the body and the request: nginx sends what it holds, then keeps or closes the connection.
-    pub fn finish(self) {
-        // SAFETY: a live request, which this ends.
-        unsafe {
-            let rc = ngx_http_send_special(self.as_ptr(), NGX_HTTP_LAST as _);
-            ngx_http_finalize_request(self.as_ptr(), rc);
-        }
-    }
-
-    /// Ends the request without an end of its body; the connection is closed.
-    pub fn abort(self) {
-        // SAFETY: a live request, which this ends.
-        unsafe { ngx_http_finalize_request(self.as_ptr(), NGX_ERROR as ngx_int_t) }
-    }
-
     /// Some bytes still are between the filters and the socket.
     pub fn has_output_pending(self) -> bool {
         // SAFETY: a live request.
@@ -117,72 +104,21 @@ impl<'r> Request<'r> {
         queued || self.connection().is_buffered() || self.connection().is_delayed()
     }
 
-    /// nginx notices when the client goes; `writable` is called when the connection can be written or
-    /// its write timer runs out.
-    pub fn hold(self, writable: unsafe extern "C" fn(*mut ngx_http_request_t)) {
-        // SAFETY: a live request.
-        unsafe {
-            (*self.as_ptr()).read_event_handler = Some(ngx_http_test_reading);
-            (*self.as_ptr()).write_event_handler = Some(writable);
-        }
-    }
-
-    /// Calls `handler` with `data` when the request ends, however it does.
-    pub fn on_end(
-        self,
-        handler: unsafe extern "C" fn(*mut c_void),
-        data: *mut c_void,
-    ) -> Result<(), OutOfMemory> {
-        // SAFETY: a live request; nginx calls the handler once.
-        unsafe {
-            let cleanup = ngx_http_cleanup_add(self.as_ptr(), 0);
-            if cleanup.is_null() {
-                return Err(OutOfMemory);
-            }
-            let handler: ngx_http_cleanup_pt = Some(handler);
-            (*cleanup).handler = handler;
-            (*cleanup).data = data;
-        }
-        Ok(())
-    }
-
-    /// `send_timeout` of the request's location, milliseconds.
-    pub fn send_timeout(self) -> u64 {
-        // SAFETY: every request has a configuration of the core module.
-        unsafe { (*self.core_conf()).send_timeout as u64 }
-    }
-
-    /// The content type of `default_type`, whatever the URI ends in (HDR-5).
-    pub fn set_default_content_type(self) {
-        // SAFETY: a live request; the string lives as long as the configuration.
-        unsafe {
-            let default = (*self.core_conf()).default_type;
-            let out = &mut (*self.as_ptr()).headers_out;
-            out.content_type = default;
-            out.content_type_len = default.len;
-            out.content_type_lowcase = std::ptr::null_mut();
-        }
-    }
-
-    /// Nothing between this request and its connection wants to see the body: no subrequest, HTTP/1,
-    /// no filter that asked for buffers, no content coding, no rate limit.
+    /// Nothing between this request and its connection wants to see the body: no subrequest, HTTP/1, no
+    /// TLS, no filter that asked for buffers, no content coding, no rate limit.
     pub fn has_plain_output(self) -> bool {
         let r = self.as_ptr();
         let bits = self.bits();
         // SAFETY: a live request whose head was sent.
         unsafe {
             r == (*r).main
-                && (*r).http_version <= NGX_HTTP_VERSION_11 as _
+                && self.is_http1()
+                && !self.connection().is_tls()
                 && !bits.filter_need_in_memory()
                 && !bits.main_filter_need_in_memory()
                 && !bits.filter_need_temporary()
                 && (*r).headers_out.content_encoding.is_null()
                 && (*r).limit_rate == 0
         }
-    }
-
-    unsafe fn core_conf(self) -> *const ngx_http_core_loc_conf_t {
-        // SAFETY: every request has a configuration of the core module.
-        unsafe { (*(*self.as_ptr()).loc_conf.add(ngx_http_core_module.ctx_index)).cast() }
     }
 }

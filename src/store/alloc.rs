@@ -1,7 +1,8 @@
 //! The zone's allocator: small objects in pages of one size class, large ones in runs of pages.
 //!
-//! Classes go in steps of 16 bytes up to 512, then by how many fit a page. What is in use is a bitmap in
-//! the page's descriptor, outside the page; objects carry no header. All of it changes through the
+//! Classes go in steps of 16 bytes up to 512, then by how many fit a page. When no page is free, an object
+//! takes a place of a larger class, so that a zone that was full is usable again wherever something went.
+//! What is in use is a bitmap in the page's descriptor, outside the page; objects carry no header. All of it changes through the
 //! journal, so an allocation belongs to its section and disappears with it.
 
 use super::layout::{CLASSES, PAGE, page_ref};
@@ -40,7 +41,7 @@ fn class_of(size: usize) -> usize {
     }
 }
 
-/// Zone bytes that an object of `size` bytes takes.
+/// Zone bytes that an object of `size` bytes takes; more if it had to take a larger place.
 pub fn footprint(size: usize) -> usize {
     if size <= LARGEST_SMALL { class_size(class_of(size)) } else { pages_for(size) * PAGE }
 }
@@ -49,13 +50,15 @@ impl Section<'_> {
     /// Takes room for `size` bytes. Its content is whatever was there before.
     pub fn allocate<T>(&self, size: usize) -> Result<Ref<T>, Full> {
         self.note_allocation();
-        let at = if size <= LARGEST_SMALL {
-            self.allocate_small(class_of(size))?
+        let (at, bytes) = if size <= LARGEST_SMALL {
+            let (class, page) = self.page_with_room(class_of(size))?;
+            (self.take_place(page, class), class_size(class))
         } else {
-            let page = self.take_run(pages_for(size)).ok_or(Full)?;
-            page_ref(self.geometry().plan().pages_at, page, 0)
+            let pages = pages_for(size);
+            let page = self.take_run(pages).ok_or(Full)?;
+            (page_ref(self.geometry().plan().pages_at, page, 0), pages * PAGE)
         };
-        self.add64(&self.root().used, footprint(size) as u64);
+        self.add64(&self.root().used, bytes as u64);
         Ok(at)
     }
 
@@ -78,20 +81,25 @@ impl Section<'_> {
         self.sub64(&self.root().used, bytes as u64);
     }
 
-    fn allocate_small<T>(&self, class: usize) -> Result<Ref<T>, Full> {
-        let partial = &self.root().partial[class];
-        let page = match partial.get().checked_sub(1) {
-            Some(page) => page as usize,
-            None => {
-                let page = self.take_run(1).ok_or(Full)?;
-                let info = self.page(page);
-                self.set_page_state(page, PageState::Small(class));
-                self.set(&info.free, class_count(class) as u32);
-                info.used.iter().for_each(|word| self.set(word, 0));
-                self.link_page(partial, info, page);
-                page
-            }
-        };
+    /// A page with a free place of this class, or of a larger one if there is no free page.
+    fn page_with_room(&self, class: usize) -> Result<(usize, usize), Full> {
+        let partial = |class: usize| self.root().partial[class].get().checked_sub(1);
+        if let Some(page) = partial(class) {
+            return Ok((class, page as usize));
+        }
+        if let Some(page) = self.take_run(1) {
+            let info = self.page(page);
+            self.set_page_state(page, PageState::Small(class));
+            self.set(&info.free, class_count(class) as u32);
+            info.used.iter().for_each(|word| self.set(word, 0));
+            self.link_page(&self.root().partial[class], info, page);
+            return Ok((class, page));
+        }
+        let larger = (class + 1..CLASSES).find_map(|class| Some((class, partial(class)? as usize)));
+        larger.ok_or(Full)
+    }
+
+    fn take_place<T>(&self, page: usize, class: usize) -> Ref<T> {
         let info = self.page(page);
         let (i, word) = info
             .used
@@ -103,9 +111,9 @@ impl Section<'_> {
         self.set(word, word.get() | 1 << bit);
         self.sub(&info.free, 1);
         if info.free.get() == 0 {
-            self.unlink_page(partial, info);
+            self.unlink_page(&self.root().partial[class], info);
         }
-        Ok(page_ref(self.geometry().plan().pages_at, page, (i * 32 + bit) * class_size(class)))
+        page_ref(self.geometry().plan().pages_at, page, (i * 32 + bit) * class_size(class))
     }
 
     fn free_small(&self, page: usize, class: usize, index: usize) {

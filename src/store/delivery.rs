@@ -9,9 +9,8 @@ use core::cell::Cell;
 use smallvec::SmallVec;
 
 use super::layout::{MAIL_ENTRIES, Message};
-use super::list::OfSlot;
 use super::memory::Ref;
-use super::{Channel, MessageRef, Node, SlotId, Zone};
+use super::{Channel, MessageRef, SlotId, Zone};
 
 /// Messages from the head of the mailbox, in the order of publishing. The mailbox holds them until this
 /// is dropped; those that were looked at then leave it.
@@ -55,17 +54,14 @@ impl Drop for Mail<'_> {
     }
 }
 
-/// A deleted channel that this worker has subscribers on. They must leave it now (DEL-1, SUB-48).
+/// A deleted channel that this worker has subscribers on. They must leave it now (DEL-1, SUB-48). The
+/// texts stay until the last of them has.
 pub struct Notice<'z> {
     pub channel: Ref<Channel>,
-    pub node: Ref<Node>,
     pub channel_id: &'z [u8],
     /// Text of the DELETE request; None: the configured one.
     pub text: Option<&'z [u8]>,
 }
-
-/// Some of the deleted channels; more may remain.
-pub type Notices<'z> = SmallVec<[Notice<'z>; 8]>;
 
 impl Zone {
     /// Something waits for this worker. Looks without the lock: for a timer that makes up for a wake-up
@@ -92,29 +88,24 @@ impl Zone {
         Mail { zone: self, me, messages: section.read_mail(slot, MAIL_ENTRIES), seen: Cell::new(0) }
     }
 
-    /// Channels that were deleted under this worker's subscribers; none while there is mail. The texts
-    /// stay until the node's last subscriber has left.
-    pub fn notices(&self, me: SlotId) -> Notices<'_> {
+    /// A channel that was deleted under this worker's subscribers; none while there is mail.
+    pub fn notice(&self, me: SlotId) -> Option<Notice<'_>> {
         let section = self.enter();
-        if section.slot(me).mail_count.get() != 0 {
-            return Notices::new();
+        let slot = section.slot(me);
+        if slot.mail_count.get() != 0 {
+            return None;
         }
-        let doomed = section.items::<OfSlot>(&section.slot(me).doomed);
-        let notices = doomed.take(8).filter_map(|node| {
-            let channel = section.at(node).channel.get()?;
-            let c = self.memory.at(channel);
-            // SAFETY: ids and farewell texts never change, and this worker's node holds the channel.
-            let bytes = |at: usize, len: usize| unsafe { self.memory.bytes(at, len) };
-            Some(Notice {
-                channel,
-                node,
-                channel_id: bytes(channel.offset() + Channel::ID_AT, c.id_len.get() as usize),
-                text: c.farewell.get().map(|text| {
-                    let len = self.memory.at(text).text_len.get() as usize;
-                    bytes(text.offset() + Message::BYTES_AT, len)
-                }),
-            })
-        });
-        notices.collect()
+        let channel = section.at(slot.doomed.head.get()?).channel.get()?;
+        let c = self.memory.at(channel);
+        // SAFETY: ids and farewell texts never change, and this worker's node holds the channel.
+        let bytes = |at: usize, len: usize| unsafe { self.memory.bytes(at, len) };
+        Some(Notice {
+            channel,
+            channel_id: bytes(channel.offset() + Channel::ID_AT, c.id_len.get() as usize),
+            text: c.farewell.get().map(|text| {
+                let len = self.memory.at(text).text_len.get() as usize;
+                bytes(text.offset() + Message::BYTES_AT, len)
+            }),
+        })
     }
 }

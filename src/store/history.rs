@@ -12,7 +12,7 @@ use super::memory::Ref;
 use super::section::Section;
 use super::{MessageRef, SlotId, Zone};
 
-/// Text after which a page ends, in bytes.
+/// Text after which a page ends at the latest, in bytes.
 const PAGE_BYTES: usize = 256 * 1024;
 
 /// Some messages of a history, in order. A worker has one at a time.
@@ -49,8 +49,16 @@ impl Drop for Page<'_> {
 }
 
 impl Zone {
-    /// The messages from the bookmark on. Expired ones are left out (LIFE-42).
-    pub fn read_history(&self, me: SlotId, bookmark: Ref<Bookmark>, now: u64) -> PageStep<'_> {
+    /// The messages from the bookmark on, up to about `most` bytes of text. Expired ones are left out
+    /// (LIFE-42).
+    pub fn read_history(
+        &self,
+        me: SlotId,
+        bookmark: Ref<Bookmark>,
+        most: usize,
+        now: u64,
+    ) -> PageStep<'_> {
+        let most = most.min(PAGE_BYTES);
         let section = self.enter();
         section.unpin(me);
         let slot = section.slot(me);
@@ -64,7 +72,7 @@ impl Zone {
                 next = None;
                 break;
             }
-            if bytes > 0 && bytes + m.text_len.get() as usize > PAGE_BYTES {
+            if bytes > 0 && bytes + m.text_len.get() as usize > most {
                 break;
             }
             if u64::from(m.expires.get()) > now {

@@ -49,14 +49,14 @@ mod trash;
 use core::ptr::NonNull;
 
 pub use self::alloc::Full;
-pub use self::delivery::{Mail, Notices};
+pub use self::delivery::{Mail, Notice};
 pub use self::geometry::LayoutError;
 pub use self::history::{Page, PageStep};
 pub use self::layout::{Bookmark, Channel, Node};
 pub use self::memory::Ref;
 pub use self::publish::{Publish, Published};
 pub use self::report::{ChannelInfo, Totals, WorkerInfo};
-pub use self::slots::{DropCause, Mode};
+pub use self::slots::{DropCause, Mode, NoSlot};
 pub use self::stamp::Stamp;
 pub use self::subscribe::{JoinItem, JoinRules, Since, Subscription, Subscriptions};
 

@@ -3,7 +3,7 @@
 //! The first and the last page of every run say what the run is, so a freed run finds free neighbours
 //! and joins them. Free runs hang in bins by length: exact up to 31 pages, then four bins per power of
 //! two. A search tries its own bin a little and then takes from the next fuller one, so its cost does
-//! not grow with the number of runs.
+//! not grow with the number of runs, but for the last look through its own bin before it gives up.
 
 use super::layout::{BINS, PAGE, PageInfo};
 use super::section::Section;
@@ -149,8 +149,11 @@ impl Section<'_> {
         if let Some(found) = self.bin(own).take(TRIES).find(|&(_, len)| len >= n) {
             return Some(found);
         }
-        let fuller = (own + 1..BINS).find(|&bin| self.root().runs[bin].get() != 0)?;
-        self.bin(fuller).next()
+        let fuller = (own + 1..BINS).find(|&bin| self.root().runs[bin].get() != 0);
+        match fuller {
+            Some(bin) => self.bin(bin).next(),
+            None => self.bin(own).find(|&(_, len)| len >= n),
+        }
     }
 
     fn add_free(&self, page: usize, len: usize) {

@@ -262,7 +262,7 @@ impl Section<'_> {
                 Posted::Queued => {}
                 Posted::Refused { first } => {
                     let missed = u64::from(n.subscribers.get());
-                    slot.dropped[DropCause::Memory as usize].add(missed);
+                    self.add64(&slot.dropped[DropCause::Memory as usize], missed);
                     if first {
                         published.overflowing.push(worker);
                     }

@@ -3,52 +3,61 @@
 
 use std::rc::Rc;
 
-use super::Worker;
+use super::current::Worker;
 use super::formatted::Forms;
 use super::subscriber::{Subscriber, view};
 use crate::protocol::template::MessageView;
 use crate::store::{Channel, MessageRef, Ref};
 
-/// Batches of mail taken in one turn of the event loop, so that connections are served in between.
-const BATCHES: usize = 32;
+/// Deliveries in one turn of the event loop, so that connections and timers are served in between: some
+/// ten milliseconds.
+const DELIVERIES: usize = 4096;
+/// Messages in one turn, however few subscribers they have.
+const MESSAGES: usize = 1024;
 
 impl Worker {
     /// Takes what waits for this worker. What is left after a fair share is taken in the next turn.
     pub fn drain(&self) {
+        let mut deliveries = 0;
+        let mut messages = 0;
         let mut mail = self.zone.mail(self.me);
-        for _ in 0..BATCHES {
-            if mail.is_empty() {
-                break;
+        while !mail.is_empty() && deliveries < DELIVERIES && messages < MESSAGES {
+            for message in mail.messages() {
+                deliveries += self.deliver(&message);
+                messages += 1;
+                if deliveries >= DELIVERIES {
+                    break;
+                }
             }
-            let delivered = mail.messages().map(|message| self.deliver(&message)).sum();
-            self.count_delivered(delivered);
             mail = mail.next();
         }
         drop(mail);
         self.take_notices();
         if self.zone.has_mail(self.me) {
-            self.later.post();
+            self.later.post_next();
         }
     }
 
-    /// Hands a message to the channel's subscribers here; how many took it.
-    fn deliver(&self, message: &MessageRef<'_>) -> u64 {
-        let mut delivered = 0;
+    /// Hands a message to the channel's subscribers here; how many they were.
+    fn deliver(&self, message: &MessageRef<'_>) -> usize {
+        let mut count = 0;
         let mut forms = Forms::new(view(message), true);
         let Some(channel) = self.registry.channel(message.channel) else { return 0 };
         channel.each(message.id, |subscriber: &Rc<Subscriber>| {
-            let taken = match forms.get(subscriber.template(), subscriber.framing()) {
-                Some(item) => subscriber.deliver(self, item, message.channel_id),
-                None => true,
-            };
-            delivered += u64::from(taken);
+            if let Some(item) = forms.get(subscriber.template(), subscriber.framing()) {
+                subscriber.deliver(self, item, message.channel_id);
+            }
+            count += 1;
         });
-        delivered
+        count
     }
 
-    /// Tells subscribers that channels of theirs were deleted; some of the channels, if there are many.
+    /// Tells subscribers that channels of theirs were deleted. If nobody here is on such a channel any
+    /// more, the notice stays, and with it the others: it goes with this process.
     fn take_notices(&self) {
-        for notice in self.zone.notices(self.me) {
+        let mut last = None;
+        while let Some(notice) = self.zone.notice(self.me).filter(|n| last != Some(n.channel)) {
+            last = Some(notice.channel);
             let text = notice.text.unwrap_or(&self.deleted_text);
             let view = MessageView::channel_deleted(notice.channel_id, text);
             self.tell_deleted(notice.channel, view);
@@ -58,7 +67,7 @@ impl Worker {
     fn tell_deleted(&self, channel: Ref<Channel>, view: MessageView<'_>) {
         let Some(local) = self.registry.channel(channel) else { return };
         let mut forms = Forms::new(view, false);
-        // All of them: a first live id later than any message's.
+        // All of them: no first live id is later than this.
         local.each(u64::MAX, |subscriber| {
             let notice = forms.get(subscriber.template(), subscriber.framing()).map(Rc::clone);
             subscriber.channel_deleted(self, channel, notice.as_ref());

@@ -12,10 +12,12 @@
 //! **What a killed worker leaves** is in its slot of the zone; another worker gives it back
 //! (`store/slots.rs`). Its connections are closed by the kernel.
 
-mod direct;
-mod formatted;
-mod outbox;
+pub mod direct;
+pub mod formatted;
+pub mod outbox;
 
+#[cfg(feature = "nginx")]
+mod current;
 #[cfg(feature = "nginx")]
 mod delivery;
 #[cfg(feature = "nginx")]
@@ -33,11 +35,18 @@ mod subscriber;
 #[cfg(feature = "nginx")]
 mod timers;
 #[cfg(feature = "nginx")]
+mod transmission;
+#[cfg(feature = "nginx")]
 mod wakeup;
 
 #[cfg(feature = "nginx")]
-pub use self::process::{Worker, exit_process, init_module, init_process};
+pub use self::current::Worker;
+#[cfg(feature = "nginx")]
+pub use self::process::{exit_process, init_module, init_process};
 #[cfg(feature = "nginx")]
 pub use self::publish::{delete, publish, slot};
 #[cfg(feature = "nginx")]
 pub use self::subscribe::{Opened, subscribe};
+
+#[cfg(feature = "nginx")]
+use self::current::{CURRENT, now};

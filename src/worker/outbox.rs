@@ -5,14 +5,17 @@ use std::rc::Rc;
 
 use super::formatted::Formatted;
 
-/// A queue of bytes to send. The first item is the one being sent.
+/// A queue of bytes to send. The first item is the one being sent. History comes before anything live
+/// and is bounded by the size of a page, so only what is live counts as waiting.
 #[derive(Default)]
 pub struct Outbox {
     queue: VecDeque<Rc<Formatted>>,
+    /// How many of the first items are history.
+    history: usize,
     /// Bytes of the first item that are sent.
     offset: usize,
-    /// Bytes of all items.
-    bytes: usize,
+    /// Bytes of the items that are not history.
+    live_bytes: usize,
 }
 
 impl Outbox {
@@ -25,33 +28,46 @@ impl Outbox {
         self.queue.front().map(|item| (item, self.offset))
     }
 
-    /// `n` more bytes of the first item are sent.
-    pub fn advance(&mut self, n: usize) {
+    /// `n` more bytes of the first item are sent. True if that was a whole message.
+    pub fn advance(&mut self, n: usize) -> bool {
         self.offset += n;
-        if let Some(item) = self.queue.front().filter(|item| item.bytes.len() <= self.offset) {
-            self.bytes -= item.bytes.len();
-            self.offset = 0;
-            self.queue.pop_front();
+        if self.queue.front().is_none_or(|item| self.offset < item.bytes.len()) {
+            return false;
         }
+        let done = self.queue.pop_front();
+        self.offset = 0;
+        if let (Some(item), 0) = (&done, self.history) {
+            self.live_bytes -= item.bytes.len();
+        }
+        self.history = self.history.saturating_sub(1);
         if self.queue.is_empty() {
             // An idle subscriber keeps no memory for a burst that is over.
             self.queue = VecDeque::new();
         }
+        done.is_some_and(|item| item.is_message)
     }
 
     pub fn push(&mut self, item: Rc<Formatted>) {
-        self.bytes += item.bytes.len();
+        self.live_bytes += item.bytes.len();
+        self.queue.push_back(item);
+    }
+
+    /// Adds an item of a page of history. Nothing live may wait before it.
+    pub fn push_history(&mut self, item: Rc<Formatted>) {
+        debug_assert_eq!(self.history, self.queue.len());
+        self.history += 1;
         self.queue.push_back(item);
     }
 
     /// Bytes that wait behind the item being sent.
     pub fn behind(&self) -> usize {
-        self.bytes - self.queue.front().map_or(0, |item| item.bytes.len())
+        let sending = self.queue.front().filter(|_| self.history == 0);
+        self.live_bytes - sending.map_or(0, |item| item.bytes.len())
     }
 
-    /// Bytes of all that waits, sent parts included.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// Bytes of all that is live.
+    pub fn live_bytes(&self) -> usize {
+        self.live_bytes
     }
 
     /// Drops what has not begun; how many messages that were. `begun`: the first item has, whatever
@@ -60,14 +76,16 @@ impl Outbox {
         let keep = usize::from(begun || self.offset > 0).min(self.queue.len());
         let dropped = self.queue.iter().skip(keep).filter(|item| item.is_message).count();
         self.queue.truncate(keep);
-        self.bytes = self.queue.front().map_or(0, |item| item.bytes.len());
+        self.history = self.history.min(keep);
+        let sending = self.queue.front().filter(|_| self.history == 0);
+        self.live_bytes = sending.map_or(0, |item| item.bytes.len());
         dropped as u64
     }
 
-    /// Takes over all of another queue.
+    /// Takes over all of another queue of live items.
     pub fn append(&mut self, mut other: Outbox) {
-        debug_assert_eq!(other.offset, 0);
-        self.bytes += other.bytes;
+        debug_assert_eq!((other.offset, other.history), (0, 0));
+        self.live_bytes += other.live_bytes;
         self.queue.append(&mut other.queue);
     }
 
@@ -79,13 +97,10 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use super::super::formatted::Framing;
     use super::*;
 
     fn item(len: usize) -> Rc<Formatted> {
-        let text = vec![b'x'; len];
-        let text = Formatted::text(Framing::Plain, &text).unwrap();
-        Rc::new(Formatted { bytes: text.bytes.clone(), is_message: true })
+        Rc::new(Formatted { bytes: vec![b'x'; len], is_message: true })
     }
 
     #[test]
@@ -96,14 +111,33 @@ mod tests {
         outbox.push(item(10));
         outbox.push(item(20));
         assert_eq!(outbox.behind(), 30);
-        outbox.advance(1_000_000);
+        assert!(outbox.advance(1_000_000));
         assert_eq!(outbox.behind(), 20);
-        outbox.advance(4);
+        assert!(!outbox.advance(4));
         assert_eq!(outbox.front().unwrap().1, 4);
-        outbox.advance(6);
-        outbox.advance(20);
+        assert!(outbox.advance(6));
+        assert!(outbox.advance(20));
         assert!(outbox.is_empty());
         assert_eq!(outbox.behind(), 0);
+    }
+
+    #[test]
+    fn history_does_not_count() {
+        let mut outbox = Outbox::default();
+        outbox.push_history(item(1000));
+        outbox.push_history(item(1000));
+        let mut live = Outbox::default();
+        live.push(item(7));
+        assert_eq!((outbox.behind(), live.live_bytes()), (0, 7));
+        outbox.append(live);
+        outbox.push(item(5));
+        assert_eq!(outbox.behind(), 12);
+        outbox.advance(1000);
+        outbox.advance(1000);
+        assert_eq!(outbox.behind(), 5, "the live one is being sent");
+        outbox.advance(7);
+        outbox.advance(5);
+        assert_eq!((outbox.behind(), outbox.live_bytes()), (0, 0));
     }
 
     #[test]
@@ -117,9 +151,10 @@ mod tests {
         outbox.advance(9);
         assert_eq!(outbox.drop_unbegun(false), 1);
         assert!(outbox.is_empty());
-        outbox.push(item(5));
+        outbox.push_history(item(5));
         outbox.push(item(5));
         assert_eq!(outbox.drop_unbegun(true), 1);
-        assert_eq!(outbox.messages(), 1);
+        assert_eq!((outbox.messages(), outbox.live_bytes()), (1, 0));
+        assert!(outbox.advance(5));
     }
 }

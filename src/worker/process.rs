@@ -1,20 +1,18 @@
 //! The worker's life: it takes a slot when the process starts, looks after the zone while it runs, ends
 //! its subscribers when the process is told to go, and gives the slot back.
 
-use std::cell::Cell;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::cell::{Cell, RefCell};
 
 use nginx_sys::{ngx_cycle_t, ngx_event_t};
 
 use super::registry::Registry;
-use super::subscriber::{Membership, Subscriber};
-use super::{direct, wakeup};
+use super::{CURRENT, Worker, direct, now, wakeup};
 use crate::conf;
 use crate::ngx_ext::event::Event;
 use crate::ngx_ext::guard::{cycle_log, guard};
 use crate::ngx_ext::log::{self, Level};
 use crate::ngx_ext::{eventfd, process};
-use crate::store::{DropCause, Limits, SlotId, Subscription, Zone};
+use crate::store::NoSlot;
 
 /// How often a worker sweeps the zone and looks for dead workers, in milliseconds.
 const HOUSEKEEPING: u64 = 500;
@@ -23,86 +21,17 @@ const MORE_HOUSEKEEPING: u64 = 10;
 /// How often a worker with subscribers looks at its mailbox without having been woken.
 const LOOK: u64 = 50;
 
+/// How often a worker without a place in the zone tries to get one.
+const RETRY: u64 = 500;
+
 /// Turns of taking mail before a leaving worker ends its subscribers.
 const LAST_DRAINS: usize = 100;
 
 thread_local! {
-    static CURRENT: Cell<Option<&'static Worker>> = const { Cell::new(None) };
-}
-
-/// What this process has in the zone, and its subscribers.
-pub struct Worker {
-    pub(super) zone: Zone,
-    pub(super) me: SlotId,
-    pub(super) registry: Registry,
-    limits: Limits,
-    /// Text for subscribers of a deleted channel, unless the DELETE brings its own (DIR-7).
-    pub(super) deleted_text: Vec<u8>,
-    /// Text of a ping (DIR-9).
-    pub(super) ping_text: Vec<u8>,
-    pub(super) all_modules_known: bool,
-    leaving: Cell<bool>,
-    /// Takes the mail in the next turn of the event loop.
-    pub(super) later: Event,
-    looking: Event,
-    housekeeping: Event,
+    static WAITING: RefCell<Option<Event>> = const { RefCell::new(None) };
 }
 
 impl Worker {
-    /// This process's worker; `None` if it is not one, or the module is not used, or no slot was free.
-    pub fn current() -> Option<&'static Worker> {
-        CURRENT.get()
-    }
-
-    pub fn zone(&self) -> &Zone {
-        &self.zone
-    }
-
-    pub fn me(&self) -> SlotId {
-        self.me
-    }
-
-    pub fn pid(&self) -> u32 {
-        process::pid()
-    }
-
-    /// Unix seconds, fresh from the clock: nginx's cached time may be a while old, and differs between
-    /// workers (PUB-73).
-    pub fn now(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-    }
-
-    /// nginx is shutting this worker down.
-    pub fn is_leaving(&self) -> bool {
-        self.leaving.get()
-    }
-
-    /// Gives subscriptions back to the store.
-    pub fn release(&self, memberships: impl IntoIterator<Item = Membership>) {
-        let mut subscriptions: smallvec::SmallVec<[Subscription; 4]> = smallvec::SmallVec::new();
-        for membership in memberships {
-            self.registry.leave(&membership);
-            subscriptions.push(membership.subscription);
-        }
-        if !subscriptions.is_empty() {
-            self.zone.leave(self.me, &subscriptions, &self.limits, self.now());
-        }
-    }
-
-    pub fn count_out(&self, subscriber: &Subscriber) {
-        self.zone.count_out(self.me, subscriber.mode());
-    }
-
-    pub fn count_delivered(&self, n: u64) {
-        if n > 0 {
-            self.zone.count_delivered(self.me, n);
-        }
-    }
-
-    pub fn count_dropped(&self, cause: DropCause, n: u64) {
-        self.zone.count_dropped(self.me, cause, n);
-    }
-
     /// From now on the worker looks at its mailbox by itself, as long as it has subscribers.
     pub fn keep_looking(&self) {
         if !self.looking.is_timer_set() {
@@ -110,23 +39,26 @@ impl Worker {
         }
     }
 
+    // The timers are set first: a panic must not end them.
     fn look(&self) {
-        if self.zone.has_mail(self.me) {
-            self.drain();
-        }
         if !self.registry.is_empty() {
             self.looking.set_timer(LOOK);
+        }
+        if self.zone.has_mail(self.me) {
+            self.drain();
         }
     }
 
     fn keep_house(&self) {
-        let more = self.zone.sweep(self.now());
+        self.housekeeping.set_timer(HOUSEKEEPING);
+        if self.zone.sweep(now()) {
+            self.housekeeping.set_timer(MORE_HOUSEKEEPING);
+        }
         self.reclaim_dead();
-        self.housekeeping.set_timer(if more { MORE_HOUSEKEEPING } else { HOUSEKEEPING });
     }
 
     fn reclaim_dead(&self) {
-        for pid in self.zone.reclaim_dead(Some(self.me), &self.limits, self.now()) {
+        for pid in self.zone.reclaim_dead(Some(self.me), &self.limits, now()) {
             notice(format_args!(
                 "push stream module: worker {pid} died, what it held is given back"
             ));
@@ -195,31 +127,36 @@ pub unsafe fn init_module(cycle: *mut ngx_cycle_t) {
 ///
 /// `cycle` is the one this process serves.
 pub unsafe fn init_process(cycle: *mut ngx_cycle_t) {
+    // SAFETY: the caller vouches for the cycle.
+    let Err(NoSlot) = (unsafe { take_place(cycle) }) else { return };
+    // SAFETY: the cycle and its log last as long as the process; the handler needs no data.
+    unsafe {
+        log::write(
+            Level::Error,
+            (*cycle).log,
+            format_args!(
+                "push stream module: {NoSlot}, push_stream_shared_memory_size is too small for so many \
+                 workers: this one answers 500 until another ends"
+            ),
+        );
+        let retry = Event::new(try_again, std::ptr::null_mut(), (*cycle).log);
+        retry.set_timer(RETRY);
+        WAITING.set(Some(retry));
+    }
+}
+
+/// # Safety
+///
+/// As [`init_process`].
+unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
     // SAFETY: the caller vouches for the cycle; its configuration stays until the process ends.
     let conf = unsafe { conf::main_conf_of_cycle(cycle) };
     let main_and_zone = conf.and_then(|conf| Some((conf.main()?, conf.zone()?)));
-    let Some((main, zone)) = main_and_zone.filter(|_| process::is_worker()) else { return };
+    let Some((main, zone)) = main_and_zone.filter(|_| process::is_worker()) else { return Ok(()) };
 
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let _ = zone.reclaim_dead(None, &main.limits, now);
-    let me = match zone.take_slot(process::pid(), process::slot(), now) {
-        Ok(me) => me,
-        Err(error) => {
-            let slots = zone.slot_count();
-            // SAFETY: the cycle's log.
-            unsafe {
-                log::write(
-                    Level::Emerg,
-                    (*cycle).log,
-                    format_args!(
-                        "push stream module: {error}: it serves {slots} workers, give \
-                         push_stream_shared_memory_size more; this worker answers 500"
-                    ),
-                );
-            }
-            return;
-        }
-    };
+    // A dead predecessor's slot is free again after this.
+    zone.reclaim_dead(None, &main.limits, now());
+    let me = zone.take_slot(process::pid(), process::slot(), now())?;
     // SAFETY: the cycle and its log last as long as the process.
     unsafe {
         let event = |handler| Event::new(handler, std::ptr::null_mut(), (*cycle).log);
@@ -244,6 +181,7 @@ pub unsafe fn init_process(cycle: *mut ngx_cycle_t) {
             log::write(Level::Error, (*cycle).log, line);
         }
     }
+    Ok(())
 }
 
 /// The worker process ends.
@@ -253,7 +191,7 @@ pub fn exit_process() {
         for subscriber in worker.registry.all() {
             subscriber.gone(worker);
         }
-        worker.zone.leave_slot(worker.me, &worker.limits, worker.now());
+        worker.zone.leave_slot(worker.me, &worker.limits, now());
         CURRENT.set(None);
     }
 }
@@ -263,6 +201,19 @@ pub(super) fn guarded(callback: &str, f: impl FnOnce(&Worker)) {
     if let Some(worker) = Worker::current() {
         // SAFETY: the log of the running cycle.
         unsafe { guard(cycle_log(), callback, (), || f(worker)) }
+    }
+}
+
+unsafe extern "C" fn try_again(_event: *mut ngx_event_t) {
+    // SAFETY: the cycle this process serves; its log.
+    unsafe {
+        guard(cycle_log(), "the wait for a slot", (), || {
+            if take_place(nginx_sys::ngx_cycle).is_err() {
+                WAITING.with_borrow(|waiting| {
+                    waiting.iter().for_each(|event| event.set_timer(RETRY));
+                });
+            }
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! Publishing and deleting for the request handlers: the store does it, and the workers concerned are
 //! woken.
 
-use super::process::Worker;
+use super::current::Worker;
 use super::wakeup;
 use crate::conf::Main;
 use crate::ngx_ext::guard::cycle_log;

@@ -4,6 +4,7 @@
 //! connection when nothing stands in between, else through the request's filters. The subscriber knows
 //! only what is public here, so that a sink that keeps the connection alone can stand beside it.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::formatted::{Formatted, Framing};
@@ -11,25 +12,31 @@ use crate::ngx_ext::connection::Failed;
 use crate::ngx_ext::output::Descriptor;
 use crate::ngx_ext::request::Request;
 
-/// What became of bytes that were to be sent.
+/// What became of the item that is being sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// All of them left.
-    All,
-    /// So many left; the rest is to be offered again when the sink can be written.
-    Some(usize),
-    /// The sink keeps them and sends them on; to be offered again until they have left.
-    Taken,
+    /// All of it left.
+    Whole,
+    /// So many more bytes left; the rest is to be offered again when the sink can be written.
+    Part(usize),
+    /// The filters have it; to be offered again until it has left.
+    InFilters,
 }
 
 /// A sink on a request.
 pub struct Attached {
     request: Request<'static>,
     direct: bool,
-    /// Shows the filters the bytes they are working on, which are kept until they are done.
-    descriptor: Option<Descriptor>,
-    in_filters: Option<Rc<Formatted>>,
+    filters: Option<Filters>,
     send_timeout: u64,
+}
+
+/// What shows the filters an item.
+struct Filters {
+    descriptor: Descriptor,
+    /// The item they work on. The request's pool holds it too: a request may end for us while nginx still
+    /// sends what its filters have (HTTP/2), and only the end of the pool is the end of that.
+    item: Rc<RefCell<Option<Rc<Formatted>>>>,
 }
 
 impl Attached {
@@ -39,14 +46,18 @@ impl Attached {
         Attached {
             request,
             direct: direct && request.has_plain_output(),
-            descriptor: None,
-            in_filters: None,
+            filters: None,
             send_timeout: request.send_timeout(),
         }
     }
 
     pub fn request(&self) -> Request<'static> {
         self.request
+    }
+
+    /// Whether bytes go through nginx's filters.
+    pub fn is_filtered(&self) -> bool {
+        !self.direct
     }
 
     /// How bytes for this sink are framed.
@@ -57,55 +68,50 @@ impl Attached {
         }
     }
 
-    /// Whether the sink works on bytes that cannot be taken back.
+    /// Whether the filters work on an item that cannot be taken back.
     pub fn has_begun(&self) -> bool {
-        self.in_filters.is_some()
+        self.filters.as_ref().is_some_and(|filters| filters.item.borrow().is_some())
     }
 
-    /// Sends an item from `offset` on.
+    /// Sends an item from `offset` on; the same item again and again until it is sent as a whole.
     pub fn send(&mut self, item: &Rc<Formatted>, offset: usize) -> Result<Sent, Failed> {
         if self.request.has_output_pending() {
             self.request.output_rest()?;
         }
-        match self.in_filters.take() {
-            Some(item) if !self.is_consumed() => {
-                self.in_filters = Some(item);
-                return Ok(Sent::Taken);
+        if let Some(filters) = self.filters.as_ref().filter(|_| self.has_begun()) {
+            if !filters.descriptor.is_consumed() {
+                return Ok(Sent::InFilters);
             }
-            Some(_) => return Ok(Sent::All),
-            None if self.request.has_output_pending() => return Ok(Sent::Some(0)),
-            None => {}
+            filters.item.replace(None);
+            return Ok(Sent::Whole);
+        }
+        if self.request.has_output_pending() {
+            return Ok(Sent::Part(0));
         }
         if self.direct {
             let bytes = &item.bytes[offset..];
             return match self.request.connection().send(bytes)? {
-                n if n == bytes.len() => Ok(Sent::All),
-                n => Ok(Sent::Some(n)),
+                n if n == bytes.len() => Ok(Sent::Whole),
+                n => Ok(Sent::Part(n)),
             };
         }
         self.send_filtered(item)
     }
 
     fn send_filtered(&mut self, item: &Rc<Formatted>) -> Result<Sent, Failed> {
-        let descriptor = match self.descriptor.take() {
-            Some(descriptor) => descriptor,
-            None => self.request.descriptor().map_err(|_| Failed)?,
-        };
-        // SAFETY: `in_filters` keeps the bytes until the descriptor is consumed; if the subscriber ends
-        // before, so has the request.
-        let output = unsafe { self.request.output(&descriptor, &item.bytes) };
-        self.descriptor = Some(descriptor);
-        if self.is_consumed() {
-            output?;
-            return Ok(Sent::All);
+        if self.filters.is_none() {
+            self.filters = Some(Filters::new(self.request)?);
         }
-        self.in_filters = Some(Rc::clone(item));
+        let Some(filters) = &self.filters else { return Err(Failed) };
+        filters.item.replace(Some(Rc::clone(item)));
+        // SAFETY: the request's pool holds the bytes, unless the descriptor is consumed before.
+        let output = unsafe { self.request.output(&filters.descriptor, &item.bytes) };
+        let consumed = filters.descriptor.is_consumed();
+        if consumed {
+            filters.item.replace(None);
+        }
         output?;
-        Ok(Sent::Taken)
-    }
-
-    fn is_consumed(&self) -> bool {
-        self.descriptor.as_ref().is_none_or(Descriptor::is_consumed)
+        Ok(if consumed { Sent::Whole } else { Sent::InFilters })
     }
 
     /// Goes on with what nginx holds of this request; true when it holds nothing any more.
@@ -124,5 +130,13 @@ impl Attached {
     /// Nothing waits to be written.
     pub fn rest(&self) {
         self.request.connection().stop_write_timer();
+    }
+}
+
+impl Filters {
+    fn new(request: Request<'static>) -> Result<Filters, Failed> {
+        let item = Rc::new(RefCell::new(None));
+        request.keep(Rc::clone(&item)).map_err(|_| Failed)?;
+        Ok(Filters { descriptor: request.descriptor().map_err(|_| Failed)?, item })
     }
 }

@@ -6,8 +6,8 @@ use std::rc::{Rc, Weak};
 use nginx_sys::ngx_http_request_t;
 use smallvec::SmallVec;
 
+use super::current::Worker;
 use super::direct;
-use super::process::Worker;
 use super::sink::Attached;
 use super::subscriber::Subscriber;
 use crate::conf::{self, Location, Main};
@@ -74,6 +74,9 @@ impl Opened {
     pub fn start(self) {
         let Opened { worker, subscriber, request } = self;
         let direct = direct::allowed(subscriber.location.direct_output, worker.all_modules_known);
+        if request.is_http1() && request.wants_nodelay() {
+            request.connection().set_nodelay();
+        }
         request.hold(writable);
         subscriber.start_timer();
         subscriber.open(worker, Attached::new(request, direct));

@@ -3,23 +3,30 @@
 //! The order in which things reach it: history, channel by channel, a page when the socket has taken
 //! the one before; then the live messages that came meanwhile; then live messages as they come; at the
 //! end the footer. What a subscriber needs after its response head is in here, not in the request.
+//!
+//! nginx is called in two ways: to send, with the state borrowed (sending calls nothing of ours back),
+//! and to end the request or to run what it posted, with nothing borrowed (`carry_out`).
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::Worker;
+use super::current::Worker;
 use super::formatted::{Formatted, Framing};
 use super::outbox::Outbox;
 use super::registry::Place;
-use super::sink::{Attached, Sent};
+use super::sink::Attached;
+use super::transmission::{Flow, Transmission};
 use crate::conf::Location;
 use crate::ngx_ext::connection::Failed;
 use crate::ngx_ext::event::{Event, now_ms};
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::protocol::template::{MessageView, Template};
-use crate::store::{self, DropCause, Mode, Ref, Subscription};
+use crate::store::{Channel, DropCause, MessageRef, Mode, Ref, Subscription};
+
+/// Pages of history sent in one turn of the event loop, so that others are served in between.
+const PAGES: usize = 4;
 
 /// One channel of a subscriber.
 pub struct Membership {
@@ -29,8 +36,6 @@ pub struct Membership {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// The response head is not sent yet: everything waits.
-    Opening,
     Open,
     /// No more messages; what waits is sent, then the footer if it is still due.
     Ending {
@@ -44,6 +49,8 @@ enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
     Wait,
+    /// More can be sent at once, but others come first.
+    GoOnLater,
     Finish,
     Abort,
 }
@@ -51,10 +58,10 @@ enum Then {
 struct State {
     phase: Phase,
     memberships: SmallVec<[Membership; 1]>,
-    outbox: Outbox,
-    /// Live messages that wait for the end of the history.
+    /// Live messages that wait for the head, or for the end of the history.
     held: Outbox,
-    sink: Option<Attached>,
+    /// None before the head is sent and when the request is over.
+    transmission: Option<Transmission>,
 }
 
 /// A subscriber of this worker.
@@ -78,11 +85,10 @@ impl Subscriber {
             framing: Cell::new(Framing::Plain),
             mode,
             state: RefCell::new(State {
-                phase: Phase::Opening,
+                phase: Phase::Open,
                 memberships: SmallVec::new(),
-                outbox: Outbox::default(),
                 held: Outbox::default(),
-                sink: None,
+                transmission: None,
             }),
             timer: RefCell::new(None),
             last_sent: Cell::new(0),
@@ -110,67 +116,47 @@ impl Subscriber {
     /// The head was sent: what waited begins to flow.
     pub fn open(&self, worker: &Worker, sink: Attached) {
         self.framing.set(sink.framing());
-        {
-            let mut state = self.state.borrow_mut();
-            state.sink = Some(sink);
-            if state.phase == Phase::Opening {
-                state.phase = Phase::Open;
-            }
-        }
+        self.state.borrow_mut().transmission = Some(Transmission::new(sink));
         self.pump(worker, true);
     }
 
-    /// Hands over a live message of a channel. True if it was taken.
-    pub fn deliver(&self, worker: &Worker, item: &Rc<Formatted>, channel: &[u8]) -> bool {
-        let then = {
-            let mut state = self.state.borrow_mut();
-            if !state.is_open() {
-                return false;
-            }
-            let waits = !state.outbox.is_empty() || !state.held.is_empty();
-            if waits && !state.fits(item, self.location) {
-                drop(state);
-                self.end_slow(worker, channel);
-                return false;
-            }
-            self.last_sent.set(now_ms());
-            if state.must_hold() {
-                state.held.push(Rc::clone(item));
-                return true;
-            }
-            if waits {
-                state.outbox.push(Rc::clone(item));
-                return true;
-            }
-            state.send_now(item)
-        };
-        self.carry_out(worker, then);
-        true
+    /// Hands over a live message of a channel.
+    pub fn deliver(&self, worker: &Worker, item: &Rc<Formatted>, channel: &[u8]) {
+        if !self.state.borrow().has_room(item, self.location) {
+            // It may have read on since the last write.
+            self.pump(worker, false);
+        }
+        let mut state = self.state.borrow_mut();
+        if state.phase != Phase::Open {
+            return;
+        }
+        if !state.has_room(item, self.location) {
+            drop(state);
+            return self.end_slow(worker, channel, item.bytes.len());
+        }
+        self.last_sent.set(now_ms());
+        let sent = state.send_or_queue(item);
+        drop(state);
+        self.after(worker, sent);
     }
 
     /// Sends something that is not a message of a channel, unless other things wait anyway.
     pub fn ping(&self, worker: &Worker, text: &[u8]) {
         let view = MessageView::ping(text);
         let item = Formatted::message(self.template(), self.framing(), &view, false);
-        let then = {
-            let mut state = self.state.borrow_mut();
-            let idle = state.phase == Phase::Open
-                && !state.must_hold()
-                && state.outbox.is_empty()
-                && state.held.is_empty();
-            match item {
-                Some(item) if idle => state.send_now(&item),
-                _ => return,
-            }
-        };
-        self.carry_out(worker, then);
+        let mut state = self.state.borrow_mut();
+        if let Some(item) = item.filter(|_| state.phase == Phase::Open && state.is_idle()) {
+            let sent = state.send_or_queue(&item);
+            drop(state);
+            self.after(worker, sent);
+        }
     }
 
     /// One of its channels was deleted: says so (SUB-48, DEL-1..3), and ends if it was the last.
     pub fn channel_deleted(
         &self,
         worker: &Worker,
-        channel: Ref<store::Channel>,
+        channel: Ref<Channel>,
         notice: Option<&Rc<Formatted>>,
     ) {
         let (membership, last) = {
@@ -179,14 +165,10 @@ impl Subscriber {
             let Some(i) = state.memberships.iter().position(of_it) else { return };
             let membership = state.memberships.remove(i);
             if let Some(notice) = notice {
-                match state.must_hold() {
-                    true => state.held.push(Rc::clone(notice)),
-                    false => state.outbox.push(Rc::clone(notice)),
-                }
+                state.queue(notice);
             }
             let last = state.memberships.is_empty();
-            if last && state.is_open() {
-                // Opening: what waits is sent when the head is out.
+            if last {
                 state.phase = Phase::Ending { footer_due: true };
             }
             (membership, last)
@@ -204,7 +186,7 @@ impl Subscriber {
     pub fn end(&self, worker: &Worker) {
         let memberships = {
             let mut state = self.state.borrow_mut();
-            if !state.is_open() {
+            if state.phase != Phase::Open {
                 return;
             }
             if state.reading().is_some() {
@@ -220,54 +202,53 @@ impl Subscriber {
 
     /// Ends because too much waits: what has not begun is dropped and counted, the rest is the normal
     /// ending, and the connection is closed.
-    fn end_slow(&self, worker: &Worker, channel: &[u8]) {
+    fn end_slow(&self, worker: &Worker, channel: &[u8], len: usize) {
         {
             let mut state = self.state.borrow_mut();
-            let begun = state.sink.as_ref().is_some_and(Attached::has_begun);
-            let waited = state.outbox.behind() + state.held.bytes();
-            let held = std::mem::take(&mut state.held);
-            let dropped = 1 + held.messages() + state.outbox.drop_unbegun(begun);
-            worker.count_dropped(DropCause::SlowReader, dropped);
-            if let Some(sink) = &state.sink {
+            let waited = state.waiting();
+            let mut dropped = 1 + std::mem::take(&mut state.held).messages();
+            if let Some(Transmission { sink, outbox, .. }) = &mut state.transmission {
+                dropped += outbox.drop_unbegun(sink.has_begun());
                 sink.request().bits().set_keepalive(false);
                 sink.request().log(
                     Level::Warn,
                     format_args!(
-                        "push stream module: a subscriber of channel {} in worker {} reads too \
-                         slowly, {waited} bytes waited: {dropped} messages are dropped and it ends",
+                        "push stream module: a subscriber of channel {} in worker {} reads too slowly: \
+                         {waited} bytes wait, {len} more are over push_stream_subscriber_max_pending \
+                         {}; it ends, messages dropped: {dropped}",
                         Quoted(channel),
                         worker.pid(),
+                        self.location.max_pending,
                     ),
                 );
             }
+            worker.count_dropped(DropCause::SlowReader, dropped);
         }
         self.end(worker);
     }
 
     /// The socket can be written again, or the time to write has run out.
     pub fn writable(&self, worker: &Worker, timed_out: bool) {
-        if timed_out {
-            let lost = {
-                let state = self.state.borrow();
-                if let Some(sink) = &state.sink {
-                    sink.request().connection().reset_on_close();
-                }
-                state.outbox.messages() + state.held.messages()
-            };
-            worker.count_dropped(DropCause::SlowReader, lost);
-            return self.carry_out(worker, Then::Abort);
+        if !timed_out {
+            return self.pump(worker, true);
         }
-        self.pump(worker, true);
+        let lost = {
+            let state = self.state.borrow();
+            let Some(Transmission { sink, outbox, .. }) = &state.transmission else { return };
+            sink.request().reset_on_close();
+            outbox.messages() + state.held.messages()
+        };
+        worker.count_dropped(DropCause::SlowReader, lost);
+        self.carry_out(worker, Then::Abort);
     }
 
     /// The request is over, however it came to that: nothing of it is used any more.
     pub fn gone(&self, worker: &Worker) {
         let (memberships, counted) = {
             let mut state = self.state.borrow_mut();
-            let counted = state.is_open();
+            let counted = state.phase == Phase::Open;
             state.phase = Phase::Ended;
-            state.sink = None;
-            state.outbox = Outbox::default();
+            state.transmission = None;
             state.held = Outbox::default();
             (std::mem::take(&mut state.memberships), counted)
         };
@@ -278,151 +259,137 @@ impl Subscriber {
         }
     }
 
-    /// Sends what waits until nothing does or the socket is full.
-    fn pump(&self, worker: &Worker, mut progress: bool) {
+    /// Sends what waits until nothing does, the socket is full, or it is the others' turn.
+    fn pump(&self, worker: &Worker, progress: bool) {
+        let mut pages = 0;
         let then = loop {
             let mut state = self.state.borrow_mut();
-            match state.send_waiting(&mut progress) {
-                Ok(Waiting::Blocked) => break Then::Wait,
-                Ok(Waiting::Nothing) => {}
+            let Some(transmission) = &mut state.transmission else { break Then::Wait };
+            match transmission.send_waiting(progress || pages > 0) {
+                Ok(Flow::Blocked) => break Then::Wait,
+                Ok(Flow::Idle) => {}
                 Err(Failed) => break Then::Abort,
             }
             // Everything that waited has left: what comes next?
-            if let Some(i) = state.reading() {
-                self.read_page(worker, &mut state, i);
-                continue;
-            }
-            if !state.held.is_empty() {
-                let held = std::mem::take(&mut state.held);
-                state.outbox.append(held);
-                continue;
-            }
             match state.phase {
+                _ if state.reading().is_some() => {
+                    if pages == PAGES {
+                        break Then::GoOnLater;
+                    }
+                    pages += 1;
+                    state.read_page(worker, self.location, self.framing());
+                }
+                _ if !state.held.is_empty() => state.release_held(),
                 Phase::Ending { footer_due: true } => {
                     state.phase = Phase::Ending { footer_due: false };
                     let footer = Formatted::text(self.framing(), &self.location.footer);
-                    footer.into_iter().for_each(|footer| state.outbox.push(footer));
+                    footer.into_iter().for_each(|footer| state.queue(&footer));
                 }
                 Phase::Ending { footer_due: false } => break Then::Finish,
-                Phase::Opening | Phase::Open | Phase::Ended => break Then::Wait,
+                Phase::Open | Phase::Ended => break Then::Wait,
             }
         };
         self.carry_out(worker, then);
     }
 
-    fn read_page(&self, worker: &Worker, state: &mut State, i: usize) {
-        let Some(bookmark) = state.memberships[i].subscription.history.take() else { return };
-        let step = worker.zone().read_history(worker.me(), bookmark, worker.now());
-        state.memberships[i].subscription.history = step.next;
-        let mut count = 0;
-        for message in step.page.messages() {
-            let view = view(&message);
-            let item = Formatted::message(self.template(), self.framing(), &view, true);
-            item.into_iter().for_each(|item| state.outbox.push(item));
-            count += 1;
-        }
-        worker.count_delivered(count);
+    fn after(&self, worker: &Worker, sent: Result<(), Failed>) {
+        self.carry_out(worker, if sent.is_ok() { Then::Wait } else { Then::Abort });
     }
 
     fn carry_out(&self, worker: &Worker, then: Then) {
-        if then == Then::Wait {
-            return;
-        }
-        let request = {
-            let state = self.state.borrow();
-            if state.phase == Phase::Ended {
-                return;
-            }
-            state.sink.as_ref().map(Attached::request)
+        let (request, filtered) = {
+            let mut state = self.state.borrow_mut();
+            let Some(transmission) = &mut state.transmission else { return };
+            worker.count_delivered(transmission.take_sent());
+            (transmission.sink.request(), transmission.sink.is_filtered())
         };
-        match (request, then) {
-            (Some(request), Then::Finish) => {
+        match then {
+            // A filter may have started a subrequest.
+            Then::Wait if filtered => request.run_posted(),
+            Then::Wait => {}
+            Then::GoOnLater => request.connection().post_writable(),
+            Then::Finish => {
                 self.gone(worker);
                 request.finish();
             }
-            // The filters may still hold our bytes: they go when the request has ended.
-            (Some(request), _) => request.abort(),
-            (None, _) => {}
+            Then::Abort => {
+                self.gone(worker);
+                request.abort();
+            }
         }
     }
 }
 
-enum Waiting {
-    Nothing,
-    Blocked,
-}
-
 impl State {
-    fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Opening | Phase::Open)
-    }
-
     /// The channel whose history is being read, if any.
     fn reading(&self) -> Option<usize> {
         self.memberships.iter().position(|m| m.subscription.history.is_some())
     }
 
-    /// Live messages must wait: for the head, or for the history.
-    fn must_hold(&self) -> bool {
-        self.sink.is_none() || self.reading().is_some() || !self.held.is_empty()
+    /// Nothing waits, so the next thing can be sent at once.
+    fn is_idle(&self) -> bool {
+        let sending = self.transmission.as_ref();
+        sending.is_some_and(|t| t.outbox.is_empty())
+            && self.held.is_empty()
+            && self.reading().is_none()
     }
 
-    fn fits(&self, item: &Formatted, location: &Location) -> bool {
-        let waiting = self.outbox.behind() + self.held.bytes();
-        waiting + item.bytes.len() <= location.max_pending
+    /// Live bytes behind the item being sent.
+    fn waiting(&self) -> usize {
+        let behind = self.transmission.as_ref().map_or(0, |t| t.outbox.behind());
+        behind + self.held.live_bytes()
     }
 
-    /// Sends an item when nothing waits before it; queues what the socket does not take.
-    fn send_now(&mut self, item: &Rc<Formatted>) -> Then {
-        let Some(sink) = &mut self.sink else { return Then::Abort };
-        let sent = match sink.send(item, 0) {
-            Ok(sent) => sent,
-            Err(Failed) => return Then::Abort,
-        };
-        let n = match sent {
-            Sent::All => return Then::Wait,
-            Sent::Some(n) => n,
-            Sent::Taken => 0,
-        };
-        self.outbox.push(Rc::clone(item));
-        self.outbox.advance(n);
-        match sink.await_writable(true) {
-            Ok(()) => Then::Wait,
-            Err(Failed) => Then::Abort,
-        }
+    /// Whether one more may wait. A single one always may.
+    fn has_room(&self, item: &Formatted, location: &Location) -> bool {
+        let nothing = self.transmission.as_ref().is_none_or(|t| t.outbox.live_bytes() == 0);
+        nothing && self.held.is_empty() || self.waiting() + item.bytes.len() <= location.max_pending
     }
 
-    /// Sends the outbox as far as the socket takes it.
-    fn send_waiting(&mut self, progress: &mut bool) -> Result<Waiting, Failed> {
-        let State { outbox, sink: Some(sink), .. } = self else { return Ok(Waiting::Blocked) };
-        while let Some((item, offset)) = outbox.front() {
-            let (item, len) = (Rc::clone(item), item.bytes.len());
-            match sink.send(&item, offset)? {
-                Sent::All => outbox.advance(len - offset),
-                Sent::Some(n) => {
-                    *progress |= n > 0;
-                    outbox.advance(n);
-                    sink.await_writable(*progress)?;
-                    return Ok(Waiting::Blocked);
-                }
-                Sent::Taken => {
-                    sink.await_writable(*progress)?;
-                    return Ok(Waiting::Blocked);
-                }
+    fn send_or_queue(&mut self, item: &Rc<Formatted>) -> Result<(), Failed> {
+        if self.is_idle() {
+            if let Some(transmission) = &mut self.transmission {
+                return transmission.send_now(item).map(drop);
             }
-            *progress = true;
         }
-        if !sink.drain()? {
-            sink.await_writable(*progress)?;
-            return Ok(Waiting::Blocked);
+        self.queue(item);
+        Ok(())
+    }
+
+    fn queue(&mut self, item: &Rc<Formatted>) {
+        let must_hold = self.reading().is_some() || !self.held.is_empty();
+        match &mut self.transmission {
+            Some(transmission) if !must_hold => transmission.outbox.push(Rc::clone(item)),
+            _ => self.held.push(Rc::clone(item)),
         }
-        sink.rest();
-        Ok(Waiting::Nothing)
+    }
+
+    fn release_held(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        if let Some(transmission) = &mut self.transmission {
+            transmission.outbox.append(held);
+        }
+    }
+
+    fn read_page(&mut self, worker: &Worker, location: &Location, framing: Framing) {
+        let Some(i) = self.reading() else { return };
+        let history = &mut self.memberships[i].subscription.history;
+        let (Some(bookmark), Some(transmission)) = (history.take(), &mut self.transmission) else {
+            return;
+        };
+        let step =
+            worker.zone().read_history(worker.me(), bookmark, location.max_pending, worker.now());
+        *history = step.next;
+        let template = &location.message_template.template;
+        for message in step.page.messages() {
+            let item = Formatted::message(template, framing, &view(&message), true);
+            item.into_iter().for_each(|item| transmission.outbox.push_history(item));
+        }
     }
 }
 
 /// A message of the store as templates see it.
-pub fn view<'m>(message: &store::MessageRef<'m>) -> MessageView<'m> {
+pub fn view<'m>(message: &MessageRef<'m>) -> MessageView<'m> {
     MessageView {
         id: i64::try_from(message.id).unwrap_or(i64::MAX),
         channel: message.channel_id,

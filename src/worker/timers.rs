@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use nginx_sys::ngx_event_t;
 
-use super::process::{Worker, guarded};
+use super::current::Worker;
+use super::process::guarded;
 use super::subscriber::Subscriber;
 use crate::ngx_ext::event::{self, Event, now_ms};
 use crate::ngx_ext::guard::cycle_log;

@@ -276,7 +276,7 @@ impl Parent {
         let mut tokens = Vec::new();
         let mut last = Default::default();
         while let Some(bookmark) = subscription.history.take() {
-            let step = self.zone.read_history(me, bookmark, self.now);
+            let step = self.zone.read_history(me, bookmark, usize::MAX, self.now);
             subscription.history = step.next;
             for message in step.page.messages() {
                 tokens.push(text::token_of(&message));

@@ -234,7 +234,7 @@ impl<'a> Process<'a> {
     fn replay_page(&mut self, i: usize, now: u64) {
         let follower = &mut self.followers[i];
         let Some(bookmark) = follower.subscription.history.take() else { return };
-        let step = self.zone.read_history(self.me, bookmark, now);
+        let step = self.zone.read_history(self.me, bookmark, usize::MAX, now);
         follower.subscription.history = step.next;
         for message in step.page.messages() {
             follower.replayed(&message);
@@ -249,10 +249,6 @@ impl<'a> Process<'a> {
 
     /// Takes some messages from the mailbox. Once it is empty, deleted channels are left.
     fn mail(&mut self, batches: u64) {
-        // Word of deleted channels is fetched before the mailbox is emptied: then everything that was
-        // published to them has been seen when they are left.
-        let doomed: Vec<_> =
-            self.zone.notices(self.me).iter().map(|notice| notice.channel).collect();
         let mut mail = self.zone.mail(self.me);
         let mut done = 0;
         while !mail.is_empty() {
@@ -274,12 +270,11 @@ impl<'a> Process<'a> {
             mail = mail.next();
         }
         drop(mail);
-        while let Some(i) = self
-            .followers
-            .iter()
-            .position(|follower| doomed.contains(&follower.subscription.channel))
-        {
-            self.leave_one(i);
+        // A notice comes only behind all that was published to its channel.
+        while let Some(channel) = self.zone.notice(self.me).map(|notice| notice.channel) {
+            let mut on_it = self.followers.iter();
+            let i = on_it.position(|follower| follower.subscription.channel == channel);
+            self.leave_one(i.expect("a notice is for a follower"));
         }
     }
 
@@ -347,7 +342,7 @@ impl<'a> Process<'a> {
         }
         self.enter(4);
         // Notices come a few at a time.
-        while !self.zone.notices(self.me).is_empty() || self.zone.has_mail(self.me) {
+        while self.zone.has_mail(self.me) {
             self.mail(u64::MAX);
         }
         self.enter(5);

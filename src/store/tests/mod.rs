@@ -98,7 +98,7 @@ impl Worker<'_> {
     pub fn replay(&self, subscription: &mut Subscription) -> Vec<(u64, String)> {
         let mut read = Vec::new();
         while let Some(bookmark) = subscription.history.take() {
-            let step = self.bench.zone.read_history(self.me, bookmark, START);
+            let step = self.bench.zone.read_history(self.me, bookmark, usize::MAX, START);
             subscription.history = step.next;
             read.extend(step.page.messages().map(shown));
         }

@@ -218,7 +218,7 @@ impl Run {
         let life = c.life;
         let mut replayed = Vec::new();
         while let Some(bookmark) = subscription.history.take() {
-            let step = zone.read_history(me, bookmark, now);
+            let step = zone.read_history(me, bookmark, usize::MAX, now);
             subscription.history = step.next;
             replayed.extend(step.page.messages().map(|m| (m.id, m.text.len())));
         }
@@ -253,8 +253,8 @@ impl Run {
         while let Some(i) = self.model.subscribers.iter().position(of_it) {
             let s = self.model.subscribers.swap_remove(i);
             let me = self.workers[s.worker];
-            let notices = self.bench.zone.notices(me);
-            assert!(notices.iter().any(|notice| notice.channel == s.subscription.channel));
+            let notice = self.bench.zone.notice(me).unwrap();
+            assert_eq!(notice.channel, s.subscription.channel);
             self.bench.zone.leave(me, &[s.subscription], &self.bench.limits, self.model.now);
         }
     }

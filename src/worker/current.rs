@@ -1,0 +1,96 @@
+//! The worker that this process is.
+
+use std::cell::Cell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use smallvec::SmallVec;
+
+use super::registry::Registry;
+use super::subscriber::{Membership, Subscriber};
+use crate::ngx_ext::event::Event;
+use crate::ngx_ext::process;
+use crate::store::{DropCause, Limits, SlotId, Subscription, Zone};
+
+thread_local! {
+    pub(super) static CURRENT: Cell<Option<&'static Worker>> = const { Cell::new(None) };
+}
+
+/// What this process has in the zone, and its subscribers.
+pub struct Worker {
+    pub(super) zone: Zone,
+    pub(super) me: SlotId,
+    pub(super) registry: Registry,
+    pub(super) limits: Limits,
+    /// Text for subscribers of a deleted channel, unless the DELETE brings its own (DIR-7).
+    pub(super) deleted_text: Vec<u8>,
+    /// Text of a ping (DIR-9).
+    pub(super) ping_text: Vec<u8>,
+    pub(super) all_modules_known: bool,
+    pub(super) leaving: Cell<bool>,
+    /// Takes the mail in the next turn of the event loop.
+    pub(super) later: Event,
+    /// Looks at the mailbox without having been woken.
+    pub(super) looking: Event,
+    pub(super) housekeeping: Event,
+}
+
+impl Worker {
+    /// This process's worker; `None` if it is not one, or the module is not used, or no slot was free.
+    pub fn current() -> Option<&'static Worker> {
+        CURRENT.get()
+    }
+
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    pub fn me(&self) -> SlotId {
+        self.me
+    }
+
+    pub fn pid(&self) -> u32 {
+        process::pid()
+    }
+
+    pub fn now(&self) -> u64 {
+        now()
+    }
+
+    /// nginx is shutting this worker down.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.get()
+    }
+
+    /// Gives subscriptions back to the store.
+    pub fn release(&self, memberships: impl IntoIterator<Item = Membership>) {
+        let mut subscriptions: SmallVec<[Subscription; 4]> = SmallVec::new();
+        for membership in memberships {
+            self.registry.leave(&membership);
+            subscriptions.push(membership.subscription);
+        }
+        if !subscriptions.is_empty() {
+            self.zone.leave(self.me, &subscriptions, &self.limits, now());
+        }
+    }
+
+    /// A subscriber is no more.
+    pub fn count_out(&self, subscriber: &Subscriber) {
+        self.zone.count_out(self.me, subscriber.mode());
+    }
+
+    pub fn count_delivered(&self, n: u64) {
+        if n > 0 {
+            self.zone.count_delivered(self.me, n);
+        }
+    }
+
+    pub fn count_dropped(&self, cause: DropCause, n: u64) {
+        self.zone.count_dropped(self.me, cause, n);
+    }
+}
+
+/// Unix seconds, fresh from the clock: nginx's cached time may be a while old, and differs between
+/// workers (PUB-73).
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
