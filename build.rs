@@ -12,6 +12,7 @@ fn main() {
 mod nginx {
     use std::env;
     use std::path::{Path, PathBuf};
+    use std::process::Command;
 
     /// nginx versions in which something the module touches has changed.
     const VERSIONS: &[(u64, &str)] = &[
@@ -40,6 +41,8 @@ mod nginx {
         println!("cargo::rerun-if-changed={REQUEST_WITH_PORT}");
         let fixture = bindgen::Builder::default().header(REQUEST_WITH_PORT);
         request_bits(fixture, &out.join("request_with_port.rs"));
+
+        commit();
 
         // The check in the test suite compiles its C side with the same headers.
         println!("cargo::rustc-env=PUSH_STREAM_NGINX_CFLAGS={}", args.join("\x1f"));
@@ -99,6 +102,20 @@ mod nginx {
                 let defines = variable("DEP_NGINX_METADATA");
                 defines.strip_prefix("cflags=").expect("flags of nginx-sys").to_owned()
             }
+        }
+    }
+
+    /// Tells which commit this is, for `X-Nginx-PushStream-Commit`; sources without a repository may name
+    /// it in `PUSH_STREAM_COMMIT`.
+    fn commit() {
+        println!("cargo::rerun-if-env-changed=PUSH_STREAM_COMMIT");
+        for path in [".git/HEAD", ".git/logs/HEAD"].into_iter().filter(|p| Path::new(p).exists()) {
+            println!("cargo::rerun-if-changed={path}");
+        }
+        let asked = || Command::new("git").args(["rev-parse", "HEAD"]).output().ok();
+        let of_git = || String::from_utf8(asked()?.stdout).ok();
+        if let Some(commit) = env::var("PUSH_STREAM_COMMIT").ok().or_else(of_git) {
+            println!("cargo::rustc-env=PUSH_STREAM_COMMIT={}", commit.trim());
         }
     }
 

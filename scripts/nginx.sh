@@ -55,6 +55,7 @@ check_nginx() {
     version=$(sed -n 's|^nginx version: [^/]*/\([0-9.]*\).*|\1|p' <<<"$about")
     headers=$(sed -n 's|^#define NGINX_VERSION  *"\([^"]*\)".*|\1|p' "$sources/src/core/nginx.h" 2>/dev/null || true)
 
+    [[ -n $version ]] || stop "$binary is not an nginx: set NGINX_BINARY to the nginx to run"
     [[ -n $headers ]] || stop \
         "no nginx headers in $sources: install the package nginx-dev, or set NGINX_SOURCE_DIR and NGINX_BUILD_DIR"
     [[ $version == "$headers" ]] || stop \

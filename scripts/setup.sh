@@ -71,6 +71,8 @@ install() {
 # set_up NGINX...: whatever is needed to build for these.
 set_up() {
     cargo_is_there
+    [[ -z ${CC:-} ]] || command -v "${CC%% *}" >/dev/null || stop \
+        "there is no compiler $CC: set CC to one, or unset it"
     local missing nginx
     missing=$(for nginx in "$@"; do missing_packages "$nginx"; done | sort -u | tr '\n' ' ')
     # shellcheck disable=SC2086 # a list of words

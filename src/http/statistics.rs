@@ -10,10 +10,10 @@ use crate::protocol::channel_path::{self, Item};
 use crate::protocol::statistics::{self, JsonGroup, Summary, WorkerInfo};
 use crate::worker;
 
-/// The source the module was built from; 40 hex digits (STAT-21).
+/// The source the module was built from; 40 hex digits, zeroes where the build could not tell (STAT-21).
 const COMMIT: &str = match option_env!("PUSH_STREAM_COMMIT") {
-    Some(commit) => commit,
-    None => "0000000000000000000000000000000000000000",
+    Some(commit) if commit.len() == 40 => commit,
+    _ => "0000000000000000000000000000000000000000",
 };
 
 /// What the channels path asks for.

@@ -1,16 +1,19 @@
 //! What a worker takes from its slot: messages for its subscribers, then word of deleted channels.
 //!
-//! A channel is deleted after its last publish. Notices are given out only while the mailbox is empty,
-//! both seen under one hold of the lock, so subscribers are told things in the order in which they
-//! happened.
+//! A node knows how far the mailbox must be taken for all messages of its channel to be, so subscribers
+//! are told of a channel's end after its last message, however much other mail waits or keeps coming.
 
 use core::cell::Cell;
 
 use smallvec::SmallVec;
 
 use super::layout::{MAIL_ENTRIES, Message};
+use super::list::OfSlot;
 use super::memory::Ref;
-use super::{Channel, MessageRef, SlotId, Zone};
+use super::{Channel, MessageRef, Node, SlotId, Zone};
+
+/// Deleted channels that are looked at for one whose messages were taken.
+const NOTICES: usize = 64;
 
 /// Messages from the head of the mailbox, in the order of publishing. The mailbox holds them until this
 /// is dropped; those that were looked at then leave it.
@@ -88,14 +91,16 @@ impl Zone {
         Mail { zone: self, me, messages: section.read_mail(slot, MAIL_ENTRIES), seen: Cell::new(0) }
     }
 
-    /// A channel that was deleted under this worker's subscribers; none while there is mail.
+    /// A channel that was deleted under this worker's subscribers, all of whose messages were taken.
     pub fn notice(&self, me: SlotId) -> Option<Notice<'_>> {
         let section = self.enter();
         let slot = section.slot(me);
-        if slot.mail_count.get() != 0 {
-            return None;
-        }
-        let channel = section.at(slot.doomed.head.get()?).channel.get()?;
+        let taken = |node: &Ref<Node>| {
+            let ahead = section.at(*node).mail_until.get().wrapping_sub(slot.mail_removed.get());
+            ahead == 0 || ahead > slot.mail_count.get()
+        };
+        let mut doomed = section.items::<OfSlot>(&slot.doomed).take(NOTICES);
+        let channel = section.at(doomed.find(taken)?).channel.get()?;
         let c = self.memory.at(channel);
         // SAFETY: ids and farewell texts never change, and this worker's node holds the channel.
         let bytes = |at: usize, len: usize| unsafe { self.memory.bytes(at, len) };

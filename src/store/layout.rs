@@ -181,7 +181,8 @@ pub struct Slot {
     /// A deleted channel whose messages are being freed.
     pub deleting: Link<Channel>,
     pub pinned_count: Cell32,
-    pub reserved: Cell32,
+    /// Entries ever removed from the mailbox, wrapping.
+    pub mail_removed: Cell32,
 
     /// Written by the owner alone, outside any section.
     pub subscribers: [Cell32; MODES],
@@ -258,7 +259,8 @@ pub struct Node {
     pub channel: Link<Channel>,
     pub slot: Cell32,
     pub subscribers: Cell32,
-    pub flags: Cell32,
+    /// What `mail_removed` of the slot is when all that was posted for this node has been taken.
+    pub mail_until: Cell32,
 }
 
 /// Entries of a [`MailBlock`].
@@ -363,8 +365,8 @@ impl Plan {
     /// Lays out a zone of `len` bytes; `None` if not even a few pages would be left.
     pub fn new(len: usize) -> Option<Plan> {
         let slots = (len / 16 / size_of::<Slot>()).clamp(MIN_SLOTS, MAX_SLOTS);
-        // A step changes at most eight words per worker, and fewer than 320 of its own (`section.rs`).
-        let journal_capacity = 320 + 8 * slots;
+        // A step changes at most ten words per worker, and fewer than 320 of its own (`section.rs`).
+        let journal_capacity = 320 + 10 * slots;
         let buckets = (len / 256).next_power_of_two() / 2;
         let slots_at = size_of::<Root>().next_multiple_of(64);
         let journal_at = slots_at + slots * size_of::<Slot>();

@@ -10,7 +10,7 @@ use core::mem::size_of;
 use smallvec::SmallVec;
 
 use super::alloc::Full;
-use super::layout::{MAIL_ENTRIES, MailBlock, Message, Slot};
+use super::layout::{MAIL_ENTRIES, MailBlock, Message, Node, Slot};
 use super::memory::Ref;
 use super::section::Section;
 
@@ -54,8 +54,9 @@ impl Section<'_> {
         Ok(())
     }
 
-    /// Puts a message into a mailbox that has room.
-    pub fn post(&self, slot: &Slot, message: Ref<Message>, stored: bool) -> Posted {
+    /// Puts a message for a node into its worker's mailbox, which has room.
+    pub fn post(&self, node: &Node, message: Ref<Message>, stored: bool) -> Posted {
+        let slot = &self.slots()[node.slot.get() as usize];
         let bytes = self.message_bytes(message);
         let too_much = slot.mail_bytes.get() + bytes > self.memory().len() as u64 / SHARE;
         if !stored && too_much && slot.mail_count.get() != 0 {
@@ -68,6 +69,7 @@ impl Section<'_> {
         self.link(&self.at(tail).entries[end as usize], Some(message));
         self.set(&slot.mail_end, end + 1);
         self.add(&slot.mail_count, 1);
+        self.set(&node.mail_until, slot.mail_removed.get().wrapping_add(slot.mail_count.get()));
         self.add64(&slot.mail_bytes, bytes);
         self.hold(message);
         if slot.signalled.get() == 0 {
@@ -114,6 +116,7 @@ impl Section<'_> {
         self.link(entry, None);
         self.set(&slot.mail_first, first as u32 + 1);
         self.sub(&slot.mail_count, 1);
+        self.set(&slot.mail_removed, slot.mail_removed.get().wrapping_add(1));
         self.sub64(&slot.mail_bytes, self.message_bytes(message));
         self.release(message);
         if slot.mail_count.get() == 0 {

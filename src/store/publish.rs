@@ -257,7 +257,7 @@ impl Section<'_> {
             let n = self.at(node);
             let worker = SlotId::new(n.slot.get() as usize);
             let slot = self.slot(worker);
-            match self.post(slot, message, publish.store) {
+            match self.post(n, message, publish.store) {
                 Posted::Wake => published.wake.push(worker),
                 Posted::Queued => {}
                 Posted::Refused { first } => {

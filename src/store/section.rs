@@ -12,7 +12,7 @@
 //! in between, the committed steps stand: each of them alone leaves the zone in order, and what they
 //! gave to the dead worker is found through its slot (`slots.rs`).
 //!
-//! The journal's room is reserved per step: 320 words plus eight per worker slot. Running out
+//! The journal's room is reserved per step: 320 words plus ten per worker slot. Running out
 //! of it is a bug of this module and ends the step like any other panic.
 
 use core::cell::Cell;

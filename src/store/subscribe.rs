@@ -218,7 +218,7 @@ impl Section<'_> {
         n.channel.store(Some(channel));
         n.slot.store(me.index() as u32);
         n.subscribers.store(0);
-        n.flags.store(0);
+        n.mail_until.store(self.slot(me).mail_removed.get());
         self.hold_channel(channel);
         self.push_back::<OfChannel>(&self.at(channel).nodes, node);
         self.push_back::<OfSlot>(&self.slot(me).nodes, node);

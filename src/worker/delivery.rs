@@ -14,22 +14,29 @@ use crate::store::{Channel, MessageRef, Ref};
 const DELIVERIES: usize = 4096;
 /// Messages in one turn, however few subscribers they have.
 const MESSAGES: usize = 1024;
+/// Bytes of messages in one turn: a reader gets a chance to read before it is judged slow.
+const BYTES: usize = 512 * 1024;
 
 impl Worker {
     /// Takes what waits for this worker. What is left after a fair share is taken in the next turn.
     pub fn drain(&self) {
         let mut deliveries = 0;
         let mut messages = 0;
+        let mut bytes = 0;
         let mut mail = self.zone.mail(self.me);
-        while !mail.is_empty() && deliveries < DELIVERIES && messages < MESSAGES {
+        let mut enough = mail.is_empty();
+        while !enough {
             for message in mail.messages() {
                 deliveries += self.deliver(&message);
+                bytes += message.text.len();
                 messages += 1;
-                if deliveries >= DELIVERIES {
+                enough = deliveries >= DELIVERIES || messages >= MESSAGES || bytes >= BYTES;
+                if enough {
                     break;
                 }
             }
             mail = mail.next();
+            enough |= mail.is_empty();
         }
         drop(mail);
         self.take_notices();

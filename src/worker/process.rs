@@ -25,7 +25,7 @@ const LOOK: u64 = 50;
 const RETRY: u64 = 500;
 
 /// Turns of taking mail before a leaving worker ends its subscribers.
-const LAST_DRAINS: usize = 100;
+const LAST_DRAINS: usize = 1000;
 
 thread_local! {
     static WAITING: RefCell<Option<Event>> = const { RefCell::new(None) };

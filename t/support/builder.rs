@@ -42,6 +42,7 @@ pub struct Builder {
     pub(super) connections: usize,
     pub(super) module: bool,
     pub(super) single: bool,
+    pub(super) http2_port: Option<u16>,
     pub(super) expected: Vec<String>,
     zone: Option<String>,
     listen: String,
@@ -66,6 +67,7 @@ impl Default for Builder {
             connections: 4096,
             module: true,
             single: false,
+            http2_port: None,
             expected: Vec::new(),
             zone: Some("32m".into()),
             listen: "reuseport".into(),
@@ -97,6 +99,13 @@ impl Builder {
     /// Parameters of the `listen` directive.
     pub fn listen(mut self, parameters: &str) -> Self {
         self.listen = parameters.into();
+        self
+    }
+
+    /// Also listens for HTTP/2 without TLS, on [`Nginx::http2_port`].
+    pub fn http2(mut self) -> Self {
+        // Replaced by a free one at each attempt to start.
+        self.http2_port = Some(0);
         self
     }
 
@@ -204,6 +213,15 @@ impl Builder {
         path
     }
 
+    fn listen_http2(&self) -> String {
+        let Some(port) = self.http2_port else { return String::new() };
+        let parameters = &self.listen;
+        match has_http2_directive() {
+            true => format!("        listen 127.0.0.1:{port} {parameters};\n        http2 on;\n"),
+            false => format!("        listen 127.0.0.1:{port} http2 {parameters};\n"),
+        }
+    }
+
     fn text(&self, dir: &Path, port: u16) -> String {
         let dir = dir.display();
         let mut out = String::new();
@@ -230,11 +248,23 @@ impl Builder {
         let standard = if self.standard { STANDARD_LOCATIONS } else { "" };
         let _ = write!(
             out,
-            "{}    server {{\n        listen 127.0.0.1:{port} {};\n{}{standard}    }}\n}}\n",
-            self.http, self.listen, self.server
+            "{}    server {{\n        listen 127.0.0.1:{port} {};\n{}{}{standard}    }}\n}}\n",
+            self.http,
+            self.listen,
+            self.listen_http2(),
+            self.server
         );
         out
     }
+}
+
+/// Whether the nginx under test has the directive `http2`, and `listen ... http2` only with a warning.
+fn has_http2_directive() -> bool {
+    let output = Command::new(nginx_binary()).arg("-v").output().expect("nginx -v runs");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let version = text.trim_end().rsplit_once("nginx/").expect("a version").1;
+    let number = |part: &str| part.parse::<u32>().unwrap_or(0);
+    version.split(['.', ' ']).take(3).map(number).ge([1, 25, 1])
 }
 
 /// The nginx under test.

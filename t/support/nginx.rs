@@ -51,10 +51,12 @@ impl Nginx {
         for _ in 0..10 {
             let dir = tempfile::tempdir().expect("a temporary directory");
             let port = free_port();
+            let mut builder = builder.clone();
+            builder.http2_port = builder.http2_port.map(|_| free_port());
             let conf = builder.write(dir.path(), port);
             let master = spawn(&builder, dir.path(), &conf);
             let expected = Mutex::new(builder.expected.clone());
-            let nginx = Self { port, builder: builder.clone(), master, expected, dir };
+            let nginx = Self { port, builder, master, expected, dir };
             if nginx.came_up().await {
                 return nginx;
             }
@@ -82,6 +84,11 @@ impl Nginx {
             self.expect_log("bind()");
         }
         up
+    }
+
+    /// The port that [`Builder::http2`] asked for.
+    pub fn http2_port(&self) -> u16 {
+        self.builder.http2_port.expect("Builder::http2 was called")
     }
 
     pub fn master_pid(&self) -> Pid {

@@ -146,6 +146,14 @@ impl Raw {
         }
     }
 
+    /// Whatever has come and was not read, or else what comes next; none when the server closes.
+    pub async fn some(&mut self) -> Option<Vec<u8>> {
+        if self.unread.is_empty() && !self.more().await {
+            return None;
+        }
+        Some(std::mem::take(&mut self.unread))
+    }
+
     /// Everything until the server closes; a reset counts as the end.
     pub async fn until_close(&mut self) -> Vec<u8> {
         while self.more().await {}

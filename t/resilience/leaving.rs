@@ -1,0 +1,63 @@
+//! How a subscription ends when something else than the module takes part in it.
+
+use super::support::process::send_signal;
+use super::support::{self, Nginx, Raw};
+
+/// LIFE-19: clients that send their request and the end of their side in one go are gone, as far as
+/// nginx can tell. They leave without a message that would find them out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_closes_with_its_request() {
+    let _alone = support::alone().await;
+    let nginx = Nginx::builder().workers(1).start().await;
+    let worker = *nginx.worker_pids().first().expect("a worker");
+    // While the worker stands still, so that it finds request and end together.
+    send_signal(worker, libc::SIGSTOP);
+    let mut clients = Vec::new();
+    for n in 0..20 {
+        let mut client = Raw::connect(nginx.port).await;
+        client.request(&format!("GET /sub/c{}/all", n % 3), &[]).await;
+        client.half_close().await;
+        clients.push(client);
+    }
+    send_signal(worker, libc::SIGCONT);
+    nginx.wait_stat("subscribers", 0).await;
+    for client in &mut clients {
+        client.until_close().await;
+    }
+    // The counter above may have been read before they came.
+    nginx.wait_stat("subscribers", 0).await;
+    for id in ["all", "c0", "c1", "c2"] {
+        assert_eq!(nginx.channel_stat(id, "subscribers").await, 0, "{id}");
+    }
+}
+
+/// SUB-43, SUB-46: the footer is the module's last word, not the response's: what `add_after_body`
+/// adds comes behind it, then the last chunk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_added_after_the_body() {
+    let nginx = Nginx::builder()
+        .location("/before", "return 200 BEFORE;")
+        .location("/after", "return 200 AFTER;")
+        .subscriber(
+            "added",
+            r#"default_type text/html; add_before_body /before; add_after_body /after;
+               push_stream_subscriber_connection_ttl 1s; push_stream_message_template "~text~";
+               push_stream_header_template HEAD; push_stream_footer_template FOOT;"#,
+        )
+        .start()
+        .await;
+    nginx.publish("a", "one").await;
+    nginx.publish("a", "two").await;
+    let mut client = nginx.raw().await;
+    for _ in 0..2 {
+        client.request("GET /added/a.b2", &[]).await;
+        let answer = client.answer().await;
+        assert_eq!(answer.status(), 200, "{answer:?}");
+        assert_eq!(String::from_utf8_lossy(&answer.body), "BEFOREHEADonetwoFOOTAFTER");
+    }
+    // The connection is as good as after any other answer.
+    client.request("GET /stats", &["Connection: close"]).await;
+    assert_eq!(client.answer().await.status(), 200);
+    client.expect_close().await;
+    nginx.wait_stat("subscribers", 0).await;
+}

@@ -1,0 +1,10 @@
+//! Hard cases of delivery: bursts, floods, clients that leave in odd ways, other protocols and filters.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod fairness;
+mod frames;
+mod history;
+mod http2;
+mod leaving;
