@@ -1,15 +1,14 @@
-//! What lies where in the zone: layout version 1.
+//! What lies in the zone: layout version 1.
 //!
 //! ```text
 //! Root | slots | journal | index buckets | page table | pages ...
 //! ```
 //!
-//! The fixed part is about an eighth of the smallest zone (128 KiB) and falls to about 3 % of a large
-//! one; `fixed_cost` tells the exact figure. Nothing here depends on the machine's page size.
+//! `geometry.rs` says where each part begins. Nothing here depends on the machine's page size.
 
 use core::mem::{offset_of, size_of};
 
-use super::memory::{Cell32, Cell64, Link, Object, Ref, UNIT};
+use super::memory::{Cell32, Cell64, Link, Object, Ref};
 use super::robust::RobustMutex;
 
 /// First word of every zone: `ngxpstrm`.
@@ -344,53 +343,6 @@ impl Slot {
             2 => SlotState::Leaving,
             _ => SlotState::Free,
         }
-    }
-}
-
-/// Offsets and counts that follow from the length of the zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan {
-    pub slots: usize,
-    pub slots_at: usize,
-    pub journal_at: usize,
-    pub journal_capacity: usize,
-    pub index_at: usize,
-    pub buckets: usize,
-    pub page_table_at: usize,
-    pub pages_at: usize,
-    pub pages: usize,
-}
-
-impl Plan {
-    /// Lays out a zone of `len` bytes; `None` if not even a few pages would be left.
-    pub fn new(len: usize) -> Option<Plan> {
-        let slots = (len / 16 / size_of::<Slot>()).clamp(MIN_SLOTS, MAX_SLOTS);
-        // A step changes at most ten words per worker, and fewer than 320 of its own (`section.rs`).
-        let journal_capacity = 320 + 10 * slots;
-        let buckets = (len / 256).next_power_of_two() / 2;
-        let slots_at = size_of::<Root>().next_multiple_of(64);
-        let journal_at = slots_at + slots * size_of::<Slot>();
-        let index_at = journal_at + journal_capacity * size_of::<JournalEntry>();
-        let page_table_at = (index_at + buckets * size_of::<Cell32>()).next_multiple_of(64);
-        let rest = len.checked_sub(page_table_at)?;
-        let pages = (rest.checked_sub(UNIT)? / (PAGE + size_of::<PageInfo>())).min(1 << 24);
-        let pages_at = (page_table_at + pages * size_of::<PageInfo>()).next_multiple_of(UNIT);
-        (pages >= 4).then_some(Plan {
-            slots,
-            slots_at,
-            journal_at,
-            journal_capacity,
-            index_at,
-            buckets,
-            page_table_at,
-            pages_at,
-            pages,
-        })
-    }
-
-    /// Bytes of a zone that hold no channel and no message.
-    pub fn fixed_cost(&self) -> usize {
-        self.pages_at
     }
 }
 

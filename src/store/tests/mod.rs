@@ -2,6 +2,7 @@
 
 mod model;
 mod operations;
+mod space;
 mod threads;
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
