@@ -6,11 +6,14 @@
 //! `store_scaling work CHANNELS OPERATIONS` does it once: for counting instructions of `measured`.
 //! `store_scaling time` compares the zones in one run. `bench/scaling.sh` runs either.
 
-use std::ptr::NonNull;
-
 use ngx_http_push_stream_module::store::{
     JoinItem, JoinRules, Limits, Parts, Publish, Since, SlotId, Zone,
 };
+
+#[path = "../t/store/mapping.rs"]
+mod mapping;
+
+use mapping::map;
 
 const ZONE: usize = 1 << 30;
 const START: u64 = 1_800_000_000;
@@ -113,22 +116,6 @@ fn id(kind: [u8; 8], number: u64) -> [u8; 16] {
         rest /= 10;
     }
     id
-}
-
-fn map(len: usize) -> NonNull<u8> {
-    // SAFETY: a new mapping; nothing existing is touched.
-    let base = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            len,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    assert_ne!(base, libc::MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
-    NonNull::new(base.cast()).expect("mmap does not answer null")
 }
 
 /// Nanoseconds of this thread's processor time per operation.

@@ -38,11 +38,6 @@ impl MainConf {
         self.zone.ready()
     }
 
-    /// How many message templates this configuration numbers.
-    pub fn template_count(&self) -> usize {
-        self.templates.len()
-    }
-
     pub(super) fn is_used(&self) -> bool {
         self.first_role.is_some()
     }

@@ -11,6 +11,7 @@ use super::main::Main;
 use super::role::Role;
 use super::settings::{DirectOutput, Expanded, LocationSettings};
 use crate::protocol::template::Template;
+use crate::store::JoinRules;
 
 /// How much may wait behind the message being sent unless configured otherwise.
 const DEFAULT_MAX_PENDING: usize = 1 << 20;
@@ -44,6 +45,14 @@ pub struct Location {
 }
 
 impl Location {
+    /// What the store is to ask of a subscriber here.
+    pub fn join_rules(&self) -> JoinRules {
+        JoinRules {
+            authorized_only: self.authorized_channels_only,
+            max_wildcards: self.wildcard_max,
+        }
+    }
+
     /// Applies defaults and checks, in the order of DIR-76..84; the first failure stops.
     pub fn resolve(
         role: Role,
@@ -129,15 +138,6 @@ impl TemplateTable {
         let new = TemplateRef { index: self.0.len(), template: Rc::new(Template::parse(source)) };
         self.0.push(new.clone());
         new
-    }
-
-    /// How many numbers are in use.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -255,7 +255,7 @@ mod tests {
         let first = table.intern(b"~text~");
         let second = table.intern(b"~id~");
         let again = table.intern(b"~text~");
-        assert_eq!((first.index, second.index, again.index, table.len()), (0, 1, 0, 2));
+        assert_eq!((first.index, second.index, again.index, table.0.len()), (0, 1, 0, 2));
         assert!(Rc::ptr_eq(&first.template, &again.template));
     }
 }

@@ -15,7 +15,7 @@ use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::request::OutOfMemory;
 use crate::protocol::channel_path::{self, Items};
 use crate::protocol::cursor::Cursor;
-use crate::store::{JoinItem, JoinRules, Since, StoreError};
+use crate::store::{JoinItem, Since, StoreError};
 use crate::worker;
 
 /// The channels of the request with their backtracks, kept while its body is read.
@@ -72,7 +72,7 @@ fn wanted(exchange: &Exchange<'_>, path: &[u8]) -> Result<Wanted, Refusal> {
         };
         if let Err(refusal) = fault {
             let before = join_items(&items[..i]);
-            exchange.zone.admit(&before, &rules(exchange), &exchange.main.limits)?;
+            exchange.zone.admit(&before, &exchange.location.join_rules(), &exchange.main.limits)?;
             return Err(refusal);
         }
     }
@@ -82,13 +82,6 @@ fn wanted(exchange: &Exchange<'_>, path: &[u8]) -> Result<Wanted, Refusal> {
 
 fn join_items<'a>(items: &[channel_path::Item<'a>]) -> SmallVec<[JoinItem<'a>; 4]> {
     items.iter().map(|item| JoinItem { id: item.id, backtrack: item.backtrack }).collect()
-}
-
-fn rules(exchange: &Exchange<'_>) -> JoinRules {
-    JoinRules {
-        authorized_only: exchange.location.authorized_channels_only,
-        max_wildcards: exchange.location.wildcard_max,
-    }
 }
 
 /// The body, if there was one, is read and forgotten.

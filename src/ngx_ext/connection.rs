@@ -57,12 +57,6 @@ impl Connection<'_> {
         unsafe { (*(*self.c).write).delayed() != 0 }
     }
 
-    /// Whether nginx found the connection broken.
-    pub fn has_failed(self) -> bool {
-        // SAFETY: a live connection.
-        unsafe { (*self.c).error() != 0 }
-    }
-
     /// Whether the time to write something has run out.
     pub fn write_timed_out(self) -> bool {
         // SAFETY: a live connection has both events.

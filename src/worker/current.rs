@@ -52,10 +52,6 @@ impl Worker {
         process::pid()
     }
 
-    pub fn now(&self) -> u64 {
-        now()
-    }
-
     /// nginx is shutting this worker down.
     pub fn is_leaving(&self) -> bool {
         self.leaving.get()

@@ -4,8 +4,8 @@
 use std::rc::Rc;
 
 use super::current::Worker;
-use super::formatted::Forms;
-use super::subscriber::{Subscriber, view};
+use super::formatted::{Forms, view};
+use super::subscriber::Subscriber;
 use crate::protocol::template::MessageView;
 use crate::store::{Channel, MessageRef, Ref};
 

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::protocol::chunk;
 use crate::protocol::template::{MessageView, Template};
+use crate::store::MessageRef;
 
 /// How a subscriber's bytes are cut for its transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,18 +94,31 @@ impl<'m> Forms<'m> {
     }
 }
 
+/// A message of the store as templates see it.
+pub fn view<'m>(message: &MessageRef<'m>) -> MessageView<'m> {
+    MessageView {
+        id: i64::try_from(message.id).unwrap_or(i64::MAX),
+        channel: message.channel_id,
+        text: message.text,
+        time: message.stamp.second,
+        tag: message.stamp.tag,
+        event_id: message.event_id,
+        event_type: message.event_type,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn view(text: &[u8]) -> MessageView<'_> {
+    fn said(text: &[u8]) -> MessageView<'_> {
         MessageView { id: 7, text, ..MessageView::ping(b"") }
     }
 
     #[test]
     fn a_form_is_made_once() {
         let (a, b) = (Rc::new(Template::parse(b"~text~")), Rc::new(Template::parse(b"~id~")));
-        let mut forms = Forms::new(view(b"hi"), true);
+        let mut forms = Forms::new(said(b"hi"), true);
         let first = Rc::clone(forms.get(&a, Framing::Chunked).unwrap());
         assert_eq!(first.bytes, b"2\r\nhi\r\n");
         assert!(Rc::ptr_eq(&first, forms.get(&a, Framing::Chunked).unwrap()));
@@ -117,7 +131,7 @@ mod tests {
     fn nothing_to_send_is_no_form() {
         // TPL-13, DIR-146.
         let template = Rc::new(Template::parse(b"~event-id~"));
-        assert!(Forms::new(view(b"hi"), true).get(&template, Framing::Chunked).is_none());
+        assert!(Forms::new(said(b"hi"), true).get(&template, Framing::Chunked).is_none());
         assert!(Formatted::text(Framing::Chunked, b"").is_none());
     }
 }

@@ -1,7 +1,7 @@
 //! Publishing and deleting for the request handlers: the store does it, and the workers concerned are
 //! woken.
 
-use super::current::Worker;
+use super::current::{Worker, now};
 use super::wakeup;
 use crate::conf::Main;
 use crate::ngx_ext::guard::cycle_log;
@@ -16,7 +16,7 @@ pub fn publish(
     main: &Main,
 ) -> Result<Published, StoreError> {
     let Some(worker) = Worker::current() else { return Err(StoreError::Full) };
-    let now = worker.now();
+    let now = now();
     let publish = Publish { me: worker.me, parts: *parts, store, limits: &main.limits, now };
     let published = worker.zone.publish(ids, &publish)?;
     worker.wake(&published.wake);
@@ -34,7 +34,7 @@ pub fn publish(
 /// Deletes a channel; false if there is none. `None`: its subscribers get the configured text (PUB-86).
 pub fn delete(id: &[u8], text: Option<&[&[u8]]>) -> bool {
     let Some(worker) = Worker::current() else { return false };
-    match worker.zone.delete(worker.me, id, text, worker.now()) {
+    match worker.zone.delete(worker.me, id, text, now()) {
         Some(wake) => {
             worker.wake(&wake);
             true

@@ -6,14 +6,14 @@ use std::rc::{Rc, Weak};
 use nginx_sys::ngx_http_request_t;
 use smallvec::SmallVec;
 
-use super::current::Worker;
+use super::current::{Worker, now};
 use super::direct;
 use super::sink::Attached;
 use super::subscriber::Subscriber;
 use crate::conf::{self, Location, Main};
 use crate::ngx_ext::guard::{cycle_log, guard};
 use crate::ngx_ext::request::{OutOfMemory, Request};
-use crate::store::{JoinItem, JoinRules, Mode, Since, StoreError};
+use crate::store::{JoinItem, Mode, Since, StoreError};
 
 /// A subscriber whose response head is still to be sent.
 pub struct Opened {
@@ -43,11 +43,8 @@ pub unsafe fn subscribe(
         let location: &'static Location = &*std::ptr::from_ref(location);
         (Request::from_raw(request.as_ptr()), location)
     };
-    let rules = JoinRules {
-        authorized_only: location.authorized_channels_only,
-        max_wildcards: location.wildcard_max,
-    };
-    let joined = worker.zone.join(worker.me, items, since, &rules, &main.limits, worker.now())?;
+    let rules = location.join_rules();
+    let joined = worker.zone.join(worker.me, items, since, &rules, &main.limits, now())?;
 
     let subscriber = Rc::new(Subscriber::new(location, Mode::Streaming));
     let memberships: SmallVec<_> =

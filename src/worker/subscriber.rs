@@ -12,8 +12,8 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::current::Worker;
-use super::formatted::{Formatted, Framing};
+use super::current::{Worker, now};
+use super::formatted::{Formatted, Framing, view};
 use super::outbox::Outbox;
 use super::registry::Place;
 use super::sink::Attached;
@@ -23,7 +23,7 @@ use crate::ngx_ext::connection::Failed;
 use crate::ngx_ext::event::{Event, now_ms};
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::protocol::template::{MessageView, Template};
-use crate::store::{Channel, DropCause, MessageRef, Mode, Ref, Subscription};
+use crate::store::{Channel, DropCause, Mode, Ref, Subscription};
 
 /// Pages of history sent in one turn of the event loop, so that others are served in between.
 const PAGES: usize = 4;
@@ -377,26 +377,12 @@ impl State {
         let (Some(bookmark), Some(transmission)) = (history.take(), &mut self.transmission) else {
             return;
         };
-        let step =
-            worker.zone().read_history(worker.me(), bookmark, location.max_pending, worker.now());
+        let step = worker.zone().read_history(worker.me(), bookmark, location.max_pending, now());
         *history = step.next;
         let template = &location.message_template.template;
         for message in step.page.messages() {
             let item = Formatted::message(template, framing, &view(&message), true);
             item.into_iter().for_each(|item| transmission.outbox.push_history(item));
         }
-    }
-}
-
-/// A message of the store as templates see it.
-pub fn view<'m>(message: &MessageRef<'m>) -> MessageView<'m> {
-    MessageView {
-        id: i64::try_from(message.id).unwrap_or(i64::MAX),
-        channel: message.channel_id,
-        text: message.text,
-        time: message.stamp.second,
-        tag: message.stamp.tag,
-        event_id: message.event_id,
-        event_type: message.event_type,
     }
 }

@@ -1,6 +1,6 @@
 //! Methods, headers, cross-origin headers, conditional requests, body bytes left behind.
 
-use crate::support::hostile::smuggle;
+use crate::support::hostile::{CONDITIONS, smuggle};
 use crate::support::{Builder, CACHE_CONTROL, EXPIRES, Nginx};
 
 const ALLOW_NORMAL: &str = "GET, POST, PUT";
@@ -170,15 +170,7 @@ async fn an_origin_cannot_split_the_response() {
 async fn conditional_headers_are_ignored() {
     let nginx = Nginx::start().await;
     let mut published = 0;
-    for header in [
-        "If-Match: *",
-        "If-Match: \"x\"",
-        "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT",
-        "If-None-Match: *",
-        "If-None-Match: W/1",
-        "If-Modified-Since: Thu, 01 Jan 2037 00:00:00 GMT",
-        "Range: bytes=0-3",
-    ] {
+    for header in CONDITIONS {
         let mut raw = nginx.raw().await;
         raw.request("POST /pub?id=cond", &[header, "Content-Length: 4\r\n\r\ntext"]).await;
         // The blank line after the body is one that HTTP lets a client send between requests.

@@ -6,6 +6,7 @@
 //! kills. Times cannot be repeated, so a seed repeats the operations but not where they are cut.
 
 mod follower;
+mod mapping;
 mod parent;
 mod process;
 mod shared;

@@ -8,8 +8,9 @@ use ngx_http_push_stream_module::store::{
     JoinItem, JoinRules, Parts, Publish, Since, SlotId, Zone,
 };
 
+use crate::mapping::map;
 use crate::process::{KEPT, OPERATIONS, Process, channel_id, limits};
-use crate::shared::{Board, Phase, Random, SEATS, map};
+use crate::shared::{Board, Phase, Random, SEATS};
 use crate::tally::Tally;
 use crate::text;
 

@@ -1,29 +1,13 @@
 //! Memory that the processes share: the zone, and beside it what they tell the parent.
 
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+
+use crate::mapping::map;
 
 /// Processes that live at a time.
 pub const SEATS: usize = 4;
 /// Most acknowledged messages of the kept channel that a seat notes in one round.
 pub const ACKS: usize = 2500;
-
-/// Anonymous memory, shared with every process that is forked from here on. Never unmapped.
-pub fn map(len: usize) -> NonNull<u8> {
-    // SAFETY: a new mapping; nothing existing is touched.
-    let base = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            len,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    assert_ne!(base, libc::MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
-    NonNull::new(base.cast()).expect("mmap does not answer null")
-}
 
 /// What a round of the test is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,17 @@
-//! Checks that a request body is never taken for the next request of its connection.
+//! Requests that are up to something: bodies that read like requests, conditions on what has happened.
 
 use super::{Nginx, RawAnswer};
+
+/// Conditions and ranges that nginx itself would obey (PUB-14..16, STAT-24, 25).
+pub const CONDITIONS: [&str; 7] = [
+    "If-Match: *",
+    "If-Match: \"x\"",
+    "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT",
+    "If-None-Match: *",
+    "If-None-Match: W/1",
+    "If-Modified-Since: Thu, 01 Jan 2037 00:00:00 GMT",
+    "Range: bytes=0-3",
+];
 
 /// Sends `start` with a body that reads like a publish to the channel `smuggled`, once with a
 /// length and once chunked, each followed by a real request on the same connection. Returns the
