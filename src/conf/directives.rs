@@ -77,41 +77,48 @@ macro_rules! directives {
 use Set::{HeaderFile, SharedMemory};
 
 /// Every directive of the module (DIR-1).
-pub static DIRECTIVES: [Directive; 31] = directives! {
+pub static DIRECTIVES: [Directive; 38] = directives! {
     // name, contexts, number of arguments, syntax, default, setting
-    c"push_stream_channels_statistics"              LOC  None      ""                       ""                 Set::Role(role::statistics);
-    c"push_stream_publisher"                        LOC  NoneOrOne "[normal | admin]"       "normal"           Set::Role(role::publisher);
-    c"push_stream_subscriber"                       LOC  NoneOrOne "[streaming]"            "streaming"        Set::Role(role::subscriber);
+    c"push_stream_channels_statistics"                 LOC  None      ""                       ""                Set::Role(role::statistics);
+    c"push_stream_publisher"                           LOC  NoneOrOne "[normal | admin]"       "normal"          Set::Role(role::publisher);
+    c"push_stream_subscriber"                          LOC  NoneOrOne "[streaming | polling | long-polling | eventsource | websocket]" "streaming"       Set::Role(role::subscriber);
 
-    c"push_stream_shared_memory_size"               HTTP OneOrTwo  "size [name]"            ""                 SharedMemory;
-    c"push_stream_channel_deleted_message_text"     HTTP One       "text"                   "Channel deleted"  Set::Main(|s, v| put(&mut s.channel_deleted_message_text, value::text(v)));
-    c"push_stream_channel_inactivity_time"          HTTP One       "time"                   "30s"              Set::Main(|s, v| put(&mut s.channel_inactivity_time, value::seconds(v)));
-    c"push_stream_ping_message_text"                HTTP One       "text"                   "\" \""            Set::Main(|s, v| put(&mut s.ping_message_text, value::text(v)));
-    c"push_stream_message_ttl"                      HTTP One       "time"                   "30m"              Set::Main(|s, v| put(&mut s.message_ttl, value::seconds(v)));
-    c"push_stream_max_subscribers_per_channel"      HTTP One       "number"                 ""                 Set::Main(|s, v| put(&mut s.max_subscribers_per_channel, value::number(v)));
-    c"push_stream_max_messages_stored_per_channel"  HTTP One       "number"                 ""                 Set::Main(|s, v| put(&mut s.max_messages_stored_per_channel, value::number(v)));
-    c"push_stream_max_channel_id_length"            HTTP One       "number"                 ""                 Set::Main(|s, v| put(&mut s.max_channel_id_length, value::number(v)));
-    c"push_stream_max_number_of_channels"           HTTP One       "number"                 ""                 Set::Main(|s, v| put(&mut s.max_number_of_channels, value::number(v)));
-    c"push_stream_max_number_of_wildcard_channels"  HTTP One       "number"                 ""                 Set::Main(|s, v| put(&mut s.max_number_of_wildcard_channels, value::number(v)));
-    c"push_stream_wildcard_channel_prefix"          HTTP One       "text"                   ""                 Set::Main(|s, v| put(&mut s.wildcard_channel_prefix, value::text(v)));
+    c"push_stream_shared_memory_size"                  HTTP OneOrTwo  "size [name]"            ""                SharedMemory;
+    c"push_stream_channel_deleted_message_text"        HTTP One       "text"                   "Channel deleted" Set::Main(|s, v| put(&mut s.channel_deleted_message_text, value::text(v)));
+    c"push_stream_channel_inactivity_time"             HTTP One       "time"                   "30s"             Set::Main(|s, v| put(&mut s.channel_inactivity_time, value::seconds(v)));
+    c"push_stream_ping_message_text"                   HTTP One       "text"                   "\" \""           Set::Main(|s, v| put(&mut s.ping_message_text, value::text(v)));
+    c"push_stream_message_ttl"                         HTTP One       "time"                   "30m"             Set::Main(|s, v| put(&mut s.message_ttl, value::seconds(v)));
+    c"push_stream_max_subscribers_per_channel"         HTTP One       "number"                 ""                Set::Main(|s, v| put(&mut s.max_subscribers_per_channel, value::number(v)));
+    c"push_stream_max_messages_stored_per_channel"     HTTP One       "number"                 ""                Set::Main(|s, v| put(&mut s.max_messages_stored_per_channel, value::number(v)));
+    c"push_stream_max_channel_id_length"               HTTP One       "number"                 ""                Set::Main(|s, v| put(&mut s.max_channel_id_length, value::number(v)));
+    c"push_stream_max_number_of_channels"              HTTP One       "number"                 ""                Set::Main(|s, v| put(&mut s.max_number_of_channels, value::number(v)));
+    c"push_stream_max_number_of_wildcard_channels"     HTTP One       "number"                 ""                Set::Main(|s, v| put(&mut s.max_number_of_wildcard_channels, value::number(v)));
+    c"push_stream_wildcard_channel_prefix"             HTTP One       "text"                   ""                Set::Main(|s, v| put(&mut s.wildcard_channel_prefix, value::text(v)));
+    c"push_stream_timeout_with_body"                   HTTP One       "on | off"               "off"             Set::Main(|s, v| put(&mut s.timeout_with_body, value::flag(v)));
+    c"push_stream_events_channel_id"                   HTTP One       "id"                     ""                Set::Main(|s, v| put(&mut s.events_channel_id, value::text(v)));
 
-    c"push_stream_channels_path"                    HSLI One       "value"                  ""                 Set::Expanded(|s| &mut s.channels_path);
-    c"push_stream_store_messages"                   HSLI One       "on | off"               "off"              Set::Location(|s, v| put(&mut s.store_messages, value::flag(v)));
-    c"push_stream_channel_info_on_publish"          HSL  One       "on | off"               "on"               Set::Location(|s, v| put(&mut s.channel_info_on_publish, value::flag(v)));
-    c"push_stream_authorized_channels_only"         HSL  One       "on | off"               "off"              Set::Location(|s, v| put(&mut s.authorized_channels_only, value::flag(v)));
-    c"push_stream_header_template_file"             HSL  One       "file"                   ""                 HeaderFile;
-    c"push_stream_header_template"                  HSL  One       "text"                   ""                 Set::Location(|s, v| put(&mut s.header_template, value::text(v)));
-    c"push_stream_message_template"                 HSL  One       "text"                   "~text~"           Set::Location(|s, v| put(&mut s.message_template, value::text(v)));
-    c"push_stream_footer_template"                  HSL  One       "text"                   ""                 Set::Location(|s, v| put(&mut s.footer_template, value::text(v)));
-    c"push_stream_wildcard_channel_max_qtd"         HSL  One       "number"                 ""                 Set::Location(|s, v| put(&mut s.wildcard_channel_max_qtd, value::number(v)));
-    c"push_stream_ping_message_interval"            HSL  One       "time"                   ""                 Set::Location(|s, v| put(&mut s.ping_message_interval, value::milliseconds(v)));
-    c"push_stream_subscriber_connection_ttl"        HSL  One       "time"                   ""                 Set::Location(|s, v| put(&mut s.subscriber_connection_ttl, value::milliseconds(v)));
-    c"push_stream_subscriber_max_pending"           HSL  One       "size"                   "1m"               Set::Location(|s, v| put(&mut s.subscriber_max_pending, value::size(v)));
-    c"push_stream_direct_output"                    HSL  One       "auto | on | off"        "auto"             Set::Location(|s, v| put(&mut s.direct_output, value::direct_output(v)));
-    c"push_stream_last_received_message_time"       HSLI One       "value"                  ""                 Set::Expanded(|s| &mut s.last_received_message_time);
-    c"push_stream_last_received_message_tag"        HSLI One       "value"                  ""                 Set::Expanded(|s| &mut s.last_received_message_tag);
-    c"push_stream_last_event_id"                    HSLI One       "value"                  ""                 Set::Expanded(|s| &mut s.last_event_id);
-    c"push_stream_allowed_origins"                  HSL  One       "value"                  ""                 Set::Expanded(|s| &mut s.allowed_origins);
+    c"push_stream_channels_path"                       HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.channels_path);
+    c"push_stream_store_messages"                      HSLI One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.store_messages, value::flag(v)));
+    c"push_stream_channel_info_on_publish"             HSL  One       "on | off"               "on"              Set::Location(|s, v| put(&mut s.channel_info_on_publish, value::flag(v)));
+    c"push_stream_authorized_channels_only"            HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.authorized_channels_only, value::flag(v)));
+    c"push_stream_header_template_file"                HSL  One       "file"                   ""                HeaderFile;
+    c"push_stream_header_template"                     HSL  One       "text"                   ""                Set::Location(|s, v| put(&mut s.header_template, value::text(v)));
+    c"push_stream_message_template"                    HSL  One       "text"                   "~text~"          Set::Location(|s, v| put(&mut s.message_template, value::text(v)));
+    c"push_stream_footer_template"                     HSL  One       "text"                   ""                Set::Location(|s, v| put(&mut s.footer_template, value::text(v)));
+    c"push_stream_wildcard_channel_max_qtd"            HSL  One       "number"                 ""                Set::Location(|s, v| put(&mut s.wildcard_channel_max_qtd, value::number(v)));
+    c"push_stream_ping_message_interval"               HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.ping_message_interval, value::milliseconds(v)));
+    c"push_stream_subscriber_connection_ttl"           HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.subscriber_connection_ttl, value::milliseconds(v)));
+    c"push_stream_longpolling_connection_ttl"          HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.longpolling_connection_ttl, value::milliseconds(v)));
+    c"push_stream_websocket_allow_publish"             HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.websocket_allow_publish, value::flag(v)));
+    c"push_stream_subscriber_max_pending"              HSL  One       "size"                   "1m"              Set::Location(|s, v| put(&mut s.subscriber_max_pending, value::size(v)));
+    c"push_stream_direct_output"                       HSL  One       "auto | on | off"        "auto"            Set::Location(|s, v| put(&mut s.direct_output, value::direct_output(v)));
+    c"push_stream_last_received_message_time"          HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.last_received_message_time);
+    c"push_stream_last_received_message_tag"           HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.last_received_message_tag);
+    c"push_stream_last_event_id"                       HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.last_event_id);
+    c"push_stream_user_agent"                          HSL  One       "value"                  ""                Set::Expanded(|s| &mut s.user_agent);
+    c"push_stream_padding_by_user_agent"               HSL  One       "regex,header,message[:...]" ""                Set::Location(|s, v| put(&mut s.padding_by_user_agent, value::text(v)));
+    c"push_stream_allowed_origins"                     HSL  One       "value"                  ""                Set::Expanded(|s| &mut s.allowed_origins);
+    c"push_stream_allow_connections_to_events_channel" HSLI One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.allow_connections_to_events_channel, value::flag(v)));
 };
 
 fn put<T>(slot: &mut Option<T>, value: Result<T, ValueError>) -> Result<(), ValueError> {

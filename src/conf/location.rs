@@ -32,13 +32,21 @@ pub struct Location {
     pub wildcard_max: Option<u64>,
     pub ping_interval: Option<Duration>,
     pub subscriber_ttl: Option<Duration>,
+    /// How long a long poll waits; the subscriber ttl unless configured (DIR-30, DIR-63).
+    pub longpolling_ttl: Option<Duration>,
+    /// DIR-31.
+    pub websocket_allow_publish: bool,
     /// Unset: the request header `If-Modified-Since` counts (DIR-168).
     pub last_received_message_time: Option<Expanded>,
     /// Unset: the request header `If-None-Match` counts (DIR-169).
     pub last_received_message_tag: Option<Expanded>,
     /// Unset: the request header `Last-Event-Id` counts (DIR-170).
     pub last_event_id: Option<Expanded>,
+    /// Unset: the request header `User-Agent` counts (DIR-171).
+    pub user_agent: Option<Expanded>,
     pub allowed_origins: Option<Expanded>,
+    /// Whether the events channel may be subscribed to here (DIR-193).
+    pub allow_events_channel: bool,
     /// How many bytes may wait behind the message being sent to one subscriber.
     pub max_pending: usize,
     pub direct_output: DirectOutput,
@@ -70,6 +78,10 @@ impl Location {
             not_zero(settings.ping_message_interval, "push_stream_ping_message_interval")?;
         let subscriber_ttl =
             not_zero(settings.subscriber_connection_ttl, "push_stream_subscriber_connection_ttl")?;
+        let longpolling_ttl = not_zero(
+            settings.longpolling_connection_ttl,
+            "push_stream_longpolling_connection_ttl",
+        )?;
         let message_template = settings.message_template.unwrap_or_else(|| b"~text~".to_vec());
         if message_template.is_empty() {
             return Err(CheckError::BlankMessageTemplate);
@@ -92,10 +104,14 @@ impl Location {
             wildcard_max,
             ping_interval,
             subscriber_ttl,
+            longpolling_ttl: longpolling_ttl.or(subscriber_ttl),
+            websocket_allow_publish: settings.websocket_allow_publish.unwrap_or(false),
             last_received_message_time: settings.last_received_message_time,
             last_received_message_tag: settings.last_received_message_tag,
             last_event_id: settings.last_event_id,
+            user_agent: settings.user_agent,
             allowed_origins: settings.allowed_origins,
+            allow_events_channel: settings.allow_connections_to_events_channel.unwrap_or(false),
             max_pending,
             direct_output: settings.direct_output.unwrap_or(DirectOutput::Auto),
         })

@@ -15,6 +15,10 @@ pub struct Main {
     pub ping_text: Vec<u8>,
     /// DIR-14: bytes of the id after decoding, without the backtrack suffix (DIR-172).
     pub max_channel_id_length: Option<u64>,
+    /// DIR-145: whether a long poll that times out is answered with a body.
+    pub timeout_with_body: bool,
+    /// DIR-18; empty: no events channel.
+    pub events_channel_id: Vec<u8>,
 }
 
 impl Main {
@@ -58,6 +62,8 @@ impl Main {
                 .unwrap_or_else(|| b"Channel deleted".to_vec()),
             ping_text: settings.ping_message_text.clone().unwrap_or_else(|| b" ".to_vec()),
             max_channel_id_length,
+            timeout_with_body: settings.timeout_with_body.unwrap_or(false),
+            events_channel_id: settings.events_channel_id.clone().unwrap_or_default(),
         })
     }
 }

@@ -19,6 +19,10 @@ pub enum PublisherMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscriberMode {
     Streaming,
+    Polling,
+    LongPolling,
+    EventSource,
+    WebSocket,
 }
 
 /// A role directive with an argument it does not know.
@@ -36,11 +40,6 @@ pub enum RoleError {
          accepted values (streaming, polling, long-polling, eventsource, websocket)"
     )]
     Subscriber(String),
-    #[error(
-        "push stream module: push_stream_subscriber mode value: {0} is not available in this \
-         version, available values (streaming)"
-    )]
-    NotAvailable(String),
 }
 
 /// `push_stream_channels_statistics` takes no argument.
@@ -58,22 +57,20 @@ pub fn publisher(mode: Option<&[u8]>) -> Result<Role, RoleError> {
     }
 }
 
-/// `push_stream_subscriber [streaming]`
+/// `push_stream_subscriber [streaming | polling | long-polling | eventsource | websocket]`
 pub fn subscriber(mode: Option<&[u8]>) -> Result<Role, RoleError> {
-    const NOT_AVAILABLE: [&[u8]; 4] = [b"polling", b"long-polling", b"eventsource", b"websocket"];
-    let streaming = Role::Subscriber(SubscriberMode::Streaming);
-    match mode {
-        None => Ok(streaming),
-        Some(m) if m.eq_ignore_ascii_case(b"streaming") => Ok(streaming),
-        Some(m) => {
-            let value = String::from_utf8_lossy(m).into_owned();
-            if NOT_AVAILABLE.iter().any(|known| m.eq_ignore_ascii_case(known)) {
-                Err(RoleError::NotAvailable(value))
-            } else {
-                Err(RoleError::Subscriber(value))
-            }
-        }
-    }
+    const MODES: [(&[u8], SubscriberMode); 5] = [
+        (b"streaming", SubscriberMode::Streaming),
+        (b"polling", SubscriberMode::Polling),
+        (b"long-polling", SubscriberMode::LongPolling),
+        (b"eventsource", SubscriberMode::EventSource),
+        (b"websocket", SubscriberMode::WebSocket),
+    ];
+    let Some(value) = mode else { return Ok(Role::Subscriber(SubscriberMode::Streaming)) };
+    let known = MODES.iter().find(|(name, _)| value.eq_ignore_ascii_case(name));
+    known
+        .map(|(_, mode)| Role::Subscriber(*mode))
+        .ok_or_else(|| RoleError::Subscriber(String::from_utf8_lossy(value).into_owned()))
 }
 
 #[cfg(test)]
@@ -86,6 +83,10 @@ mod tests {
         assert_eq!(publisher(Some(b"ADMIN")), Ok(Role::Publisher(PublisherMode::Admin)));
         assert_eq!(subscriber(None), Ok(Role::Subscriber(SubscriberMode::Streaming)));
         assert_eq!(subscriber(Some(b"Streaming")), subscriber(None));
+        assert_eq!(
+            subscriber(Some(b"Long-Polling")),
+            Ok(Role::Subscriber(SubscriberMode::LongPolling))
+        );
     }
 
     #[test]
@@ -96,9 +97,5 @@ mod tests {
              accepted values (normal, admin)"
         );
         assert_eq!(subscriber(Some(b"x")), Err(RoleError::Subscriber("x".into())));
-        assert_eq!(
-            subscriber(Some(b"WebSocket")),
-            Err(RoleError::NotAvailable("WebSocket".into()))
-        );
     }
 }

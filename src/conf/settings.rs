@@ -31,6 +31,8 @@ pub struct MainSettings {
     pub max_number_of_channels: Option<u64>,
     pub max_number_of_wildcard_channels: Option<u64>,
     pub wildcard_channel_prefix: Option<Vec<u8>>,
+    pub timeout_with_body: Option<bool>,
+    pub events_channel_id: Option<Vec<u8>>,
 }
 
 /// Declares settings that an inner level takes from the outer one unless it sets them itself.
@@ -62,10 +64,15 @@ inherited_settings! {
         pub wildcard_channel_max_qtd: u64,
         pub ping_message_interval: Duration,
         pub subscriber_connection_ttl: Duration,
+        pub longpolling_connection_ttl: Duration,
+        pub websocket_allow_publish: bool,
         pub last_received_message_time: Expanded,
         pub last_received_message_tag: Expanded,
         pub last_event_id: Expanded,
+        pub user_agent: Expanded,
+        pub padding_by_user_agent: Vec<u8>,
         pub allowed_origins: Expanded,
+        pub allow_connections_to_events_channel: bool,
         pub subscriber_max_pending: usize,
         pub direct_output: DirectOutput,
     }

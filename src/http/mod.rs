@@ -9,7 +9,7 @@ mod subscriber;
 
 use nginx_sys::{NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t, ngx_int_t};
 
-use crate::conf::{self, Location, Main, Role};
+use crate::conf::{self, Location, Main, Role, SubscriberMode};
 use crate::ngx_ext::complex_value::ComplexValue;
 use crate::ngx_ext::guard::guard;
 use crate::ngx_ext::log::{Level, Quoted};
@@ -76,7 +76,10 @@ pub unsafe extern "C" fn content_handler(r: *mut ngx_http_request_t) -> ngx_int_
             match exchange.location.role {
                 Role::Publisher(mode) => publisher::handle(&exchange, mode),
                 Role::Statistics => statistics::handle(&exchange),
-                Role::Subscriber(mode) => subscriber::handle(&exchange, mode),
+                Role::Subscriber(SubscriberMode::Streaming) => subscriber::handle(&exchange),
+                Role::Subscriber(_) => {
+                    answer::refuse(exchange.request, refusal::Refusal::ModeNotAvailable)
+                }
             }
         })
     }

@@ -25,6 +25,8 @@ pub enum Refusal {
     /// One form for every operation that finds the zone full, whatever it needed room for.
     #[error("Not enough shared memory.")]
     NoMemory,
+    #[error("This subscriber mode is not available in this version.")]
+    ModeNotAvailable,
 }
 
 impl Refusal {
@@ -37,6 +39,7 @@ impl Refusal {
             | Self::TooManySubscribers
             | Self::TooManyWildcards => 403,
             Self::NoMemory => 500,
+            Self::ModeNotAvailable => 501,
         }
     }
 }

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::refusal::Refusal;
 use super::{Exchange, INTERNAL_ERROR, answer, channels};
-use crate::conf::{self, Expanded, SubscriberMode};
+use crate::conf::{self, Expanded};
 use crate::ngx_ext::guard::guard;
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::request::OutOfMemory;
@@ -22,7 +22,7 @@ use crate::worker;
 struct Wanted(Vec<(Box<[u8]>, u64)>);
 
 /// Refuses the request, or reads its body, which nobody wants, and subscribes it (SUB-16..21).
-pub fn handle(exchange: &Exchange<'_>, _: SubscriberMode) -> ngx_int_t {
+pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
     let request = exchange.request;
     let begun = match request.method() {
         NGX_HTTP_OPTIONS => {
