@@ -13,12 +13,14 @@ use super::access::{LocationConf, MainConf, main_conf_being_read};
 use super::error::CheckError;
 use super::location::{Location, TemplateTable};
 use super::main::Main;
+use super::padding::Padding;
 use super::place::{Place, Places};
 use super::settings::MainSettings;
 use super::zone::SharedZone;
 use crate::ngx_ext::conf::{log_at, place_in_pool};
 use crate::ngx_ext::guard::guard;
 use crate::ngx_ext::log::Level;
+use crate::ngx_ext::regex::Regex;
 
 /// `NGX_CONF_OK` and `NGX_CONF_ERROR`, which C has as casts.
 pub(super) const CONF_OK: *mut c_char = ptr::null_mut();
@@ -143,9 +145,15 @@ pub unsafe extern "C" fn merge_loc_conf(
             let Some((role, place)) = &conf.role else { return CONF_OK };
             let Some(mut main_conf) = main_conf_being_read(cf) else { return CONF_ERROR };
             let main_conf = main_conf.as_mut();
-            let Some(main) = &main_conf.main else { return CONF_ERROR };
-            match Location::resolve(*role, &conf.settings, main, &mut main_conf.templates) {
-                Ok(location) => conf.location = Some(location),
+            let Some(main) = &mut main_conf.main else { return CONF_ERROR };
+            let mut compile = |source: &[u8]| Regex::compile(cf, source);
+            let templates = &mut main_conf.templates;
+            match Location::resolve(*role, &conf.settings, main, templates, &mut compile) {
+                Ok(location) => {
+                    announce(cf, &location.padding, &conf.places, place);
+                    main.largest_padding = main.largest_padding.max(location.padding.largest());
+                    conf.location = Some(location);
+                }
                 Err(error) => return refuse(cf, error, &conf.places, place),
             }
             CONF_OK
@@ -165,6 +173,23 @@ unsafe fn refuse(
 ) -> *mut c_char {
     let place = error.directive().and_then(|name| places.get(name)).unwrap_or(role);
     // SAFETY: the caller vouches for `cf`.
-    unsafe { log_at(Level::Emerg, cf, place, format_args!("{error}")) };
+    unsafe {
+        log_at(Level::Emerg, cf, place, format_args!("{error}"));
+        if let Some(consequence) = error.consequence() {
+            log_at(Level::Emerg, cf, place, format_args!("{consequence}"));
+        }
+    }
     CONF_ERROR
+}
+
+/// Logs each group of padding that applies here (DIR-155).
+///
+/// # Safety
+/// `cf` must be the configuration being read.
+unsafe fn announce(cf: *mut ngx_conf_t, padding: &Padding, places: &Places, role: &Place) {
+    let place = places.get("push_stream_padding_by_user_agent").unwrap_or(role);
+    for line in padding.announcements() {
+        // SAFETY: the caller vouches for `cf`.
+        unsafe { log_at(Level::Info, cf, place, format_args!("{line}")) };
+    }
 }

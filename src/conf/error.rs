@@ -3,6 +3,7 @@
 use super::header_file::HeaderFileError;
 use super::role::RoleError;
 use super::value::ValueError;
+use crate::protocol::padding::PaddingError;
 
 /// One directive cannot be taken as written; reported with its own file and line.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +80,15 @@ pub enum CheckError {
          push_stream_wildcard_channel_max_qtd is {wanted})"
     )]
     WildcardMaxTooLarge { wanted: u64, available: u64 },
+    /// DIR-151, DIR-152, DIR-154.
+    #[error(
+        "push stream module: {0} (push_stream_padding_by_user_agent takes groups of \
+         regex,header_min,message_min joined by \":\")"
+    )]
+    Padding(#[from] PaddingError),
+    /// DIR-153.
+    #[error("push stream module: unable to compile agent pattern {pattern} ({reason})")]
+    AgentPattern { pattern: String, reason: String },
 }
 
 impl CheckError {
@@ -91,6 +101,19 @@ impl CheckError {
             Self::WildcardMaxWithoutPrefix(_) | Self::WildcardMaxTooLarge { .. } => {
                 Some("push_stream_wildcard_channel_max_qtd")
             }
+            Self::Padding(_) | Self::AgentPattern { .. } => {
+                Some("push_stream_padding_by_user_agent")
+            }
+        }
+    }
+
+    /// What follows in a line of its own (DIR-151, DIR-152).
+    pub fn consequence(&self) -> Option<&'static str> {
+        match self {
+            Self::Padding(_) | Self::AgentPattern { .. } => Some(
+                "push stream module: push stream module: unable to parse paddings by user agent",
+            ),
+            _ => None,
         }
     }
 }

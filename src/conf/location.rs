@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use super::error::CheckError;
 use super::main::Main;
-use super::role::Role;
+use super::padding::{Compile, Padding};
+use super::role::{Role, SubscriberMode};
 use super::settings::{DirectOutput, Expanded, LocationSettings};
+use crate::protocol::event_stream;
+use crate::protocol::padding::Minimums;
 use crate::protocol::template::Template;
 use crate::store::JoinRules;
 
@@ -23,10 +26,11 @@ pub struct Location {
     pub store_messages: bool,
     pub channel_info_on_publish: bool,
     pub authorized_channels_only: bool,
-    /// Sent as it stands; empty: none (DIR-126).
+    /// In the form of the location's mode, except for the frames of WebSocket; empty: none
+    /// (DIR-126, DIR-129..132).
     pub header: Vec<u8>,
     pub message_template: TemplateRef,
-    /// Sent as it stands; empty: none (DIR-128).
+    /// As the header (DIR-128, DIR-133).
     pub footer: Vec<u8>,
     /// The most wildcard channels one subscriber request may name (DIR-176).
     pub wildcard_max: Option<u64>,
@@ -44,6 +48,8 @@ pub struct Location {
     pub last_event_id: Option<Expanded>,
     /// Unset: the request header `User-Agent` counts (DIR-171).
     pub user_agent: Option<Expanded>,
+    /// To be asked through [`Location::padding_for`].
+    pub(super) padding: Padding,
     pub allowed_origins: Option<Expanded>,
     /// Whether the events channel may be subscribed to here (DIR-193).
     pub allow_events_channel: bool,
@@ -61,14 +67,25 @@ impl Location {
         }
     }
 
-    /// Applies defaults and checks, in the order of DIR-76..84; the first failure stops.
+    /// How long header and message are to be for a user agent, if any padding applies to it
+    /// (DIR-156). Only streams are padded (DIR-157, PAD-5).
+    pub fn padding_for(&self, agent: &[u8]) -> Option<Minimums> {
+        use SubscriberMode::{EventSource, Streaming};
+        match self.role {
+            Role::Subscriber(Streaming | EventSource) => self.padding.of(agent),
+            _ => None,
+        }
+    }
+
+    /// Applies defaults and checks, in the order of DIR-76..85; the first failure stops.
     pub fn resolve(
         role: Role,
-        settings: &LocationSettings,
+        configured: &LocationSettings,
         main: &Main,
         templates: &mut TemplateTable,
+        compile: Compile<'_>,
     ) -> Result<Self, CheckError> {
-        let settings = settings.clone();
+        let settings = configured.clone();
         let not_zero = |value: Option<Duration>, name| match value {
             Some(Duration::ZERO) => Err(CheckError::Zero(name)),
             value => Ok(value),
@@ -82,15 +99,16 @@ impl Location {
             settings.longpolling_connection_ttl,
             "push_stream_longpolling_connection_ttl",
         )?;
-        let message_template = settings.message_template.unwrap_or_else(|| b"~text~".to_vec());
-        if message_template.is_empty() {
-            return Err(CheckError::BlankMessageTemplate);
-        }
+        let texts = Texts::resolve(role, configured)?;
         let wildcard_max = wildcard_max(settings.wildcard_channel_max_qtd, main)?;
         let max_pending = settings.subscriber_max_pending.unwrap_or(DEFAULT_MAX_PENDING);
         if max_pending == 0 {
             return Err(CheckError::Zero("push_stream_subscriber_max_pending"));
         }
+        let padding = match (role, settings.padding_by_user_agent) {
+            (Role::Subscriber(_), Some(value)) => Padding::compile(&value, compile)?,
+            _ => Padding::default(),
+        };
 
         Ok(Self {
             role,
@@ -98,9 +116,9 @@ impl Location {
             store_messages: settings.store_messages.unwrap_or(false),
             channel_info_on_publish: settings.channel_info_on_publish.unwrap_or(true),
             authorized_channels_only: settings.authorized_channels_only.unwrap_or(false),
-            header: settings.header_template.unwrap_or_default(),
-            message_template: templates.intern(&message_template),
-            footer: settings.footer_template.unwrap_or_default(),
+            header: texts.header,
+            message_template: templates.intern(&texts.message_template, texts.kind),
+            footer: texts.footer,
             wildcard_max,
             ping_interval,
             subscriber_ttl,
@@ -110,11 +128,48 @@ impl Location {
             last_received_message_tag: settings.last_received_message_tag,
             last_event_id: settings.last_event_id,
             user_agent: settings.user_agent,
+            padding,
             allowed_origins: settings.allowed_origins,
             allow_events_channel: settings.allow_connections_to_events_channel.unwrap_or(false),
             max_pending,
             direct_output: settings.direct_output.unwrap_or(DirectOutput::Auto),
         })
+    }
+}
+
+/// The templates of a location in the form of its mode.
+struct Texts {
+    header: Vec<u8>,
+    message_template: Vec<u8>,
+    kind: TemplateKind,
+    footer: Vec<u8>,
+}
+
+impl Texts {
+    /// Derives the templates from those configured, which stay as they are (DIR-64). A blank message
+    /// template is refused, except that an event stream replaces it (DIR-80, DIR-134).
+    fn resolve(role: Role, settings: &LocationSettings) -> Result<Self, CheckError> {
+        let header = settings.header_template.as_deref().unwrap_or_default();
+        let message_template = settings.message_template.as_deref().unwrap_or(b"~text~");
+        let footer = settings.footer_template.as_deref().unwrap_or_default();
+        match role {
+            Role::Subscriber(SubscriberMode::EventSource) => Ok(Self {
+                header: match header {
+                    b"" => b": \n".to_vec(),
+                    header => event_stream::comment(header),
+                },
+                message_template: event_stream::message_template(message_template),
+                kind: TemplateKind::EventStream,
+                footer: event_stream::comment(footer),
+            }),
+            _ if message_template.is_empty() => Err(CheckError::BlankMessageTemplate),
+            _ => Ok(Self {
+                header: header.to_vec(),
+                message_template: message_template.to_vec(),
+                kind: TemplateKind::Plain,
+                footer: footer.to_vec(),
+            }),
+        }
     }
 }
 
@@ -134,11 +189,21 @@ fn wildcard_max(configured: Option<u64>, main: &Main) -> Result<Option<u64>, Che
     }
 }
 
+/// How a message goes through its template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplateKind {
+    /// As a whole.
+    Plain,
+    /// Line by line, as an event (DIR-136).
+    EventStream,
+}
+
 /// A message template and its number within this configuration: locations with the same template
-/// text share one number, so that a worker formats a message once for all of them (DIR-120).
+/// of the same kind share one, so that a worker formats a message once for all of them (DIR-120).
 #[derive(Clone)]
 pub struct TemplateRef {
     pub index: usize,
+    pub kind: TemplateKind,
     pub template: Rc<Template>,
 }
 
@@ -147,11 +212,13 @@ pub struct TemplateRef {
 pub struct TemplateTable(Vec<TemplateRef>);
 
 impl TemplateTable {
-    fn intern(&mut self, source: &[u8]) -> TemplateRef {
-        if let Some(known) = self.0.iter().find(|known| known.template.source() == source) {
+    fn intern(&mut self, source: &[u8], kind: TemplateKind) -> TemplateRef {
+        let same = |known: &&TemplateRef| known.kind == kind && known.template.source() == source;
+        if let Some(known) = self.0.iter().find(same) {
             return known.clone();
         }
-        let new = TemplateRef { index: self.0.len(), template: Rc::new(Template::parse(source)) };
+        let template = Rc::new(Template::parse(source));
+        let new = TemplateRef { index: self.0.len(), kind, template };
         self.0.push(new.clone());
         new
     }
@@ -160,7 +227,8 @@ impl TemplateTable {
 #[cfg(all(test, not(feature = "nginx")))]
 mod tests {
     use super::*;
-    use crate::conf::role::{PublisherMode, SubscriberMode};
+    use crate::conf::padding::Pattern;
+    use crate::conf::role::PublisherMode;
     use crate::conf::settings::MainSettings;
 
     const STREAMING: Role = Role::Subscriber(SubscriberMode::Streaming);
@@ -171,7 +239,21 @@ mod tests {
 
     fn resolve(settings: &LocationSettings, main: MainSettings) -> Result<Location, CheckError> {
         let main = Main::resolve(&main).unwrap();
-        Location::resolve(STREAMING, settings, &main, &mut TemplateTable::default())
+        in_role(STREAMING, settings, &main)
+    }
+
+    fn in_role(
+        role: Role,
+        settings: &LocationSettings,
+        main: &Main,
+    ) -> Result<Location, CheckError> {
+        let compile = &mut |source: &[u8]| Ok(Pattern(source.to_vec()));
+        Location::resolve(role, settings, main, &mut TemplateTable::default(), compile)
+    }
+
+    fn subscriber(mode: SubscriberMode, settings: &LocationSettings) -> Location {
+        let main = Main::resolve(&MainSettings::default()).unwrap();
+        in_role(Role::Subscriber(mode), settings, &main).unwrap()
     }
 
     fn text_of(settings: &LocationSettings, main: MainSettings) -> String {
@@ -260,7 +342,7 @@ mod tests {
         let blank = LocationSettings { message_template: Some(Vec::new()), ..with_path() };
         let main = Main::resolve(&MainSettings::default()).unwrap();
         for role in [Role::Statistics, Role::Publisher(PublisherMode::Admin), STREAMING] {
-            let result = Location::resolve(role, &blank, &main, &mut TemplateTable::default());
+            let result = in_role(role, &blank, &main);
             assert_eq!(result.err(), Some(CheckError::BlankMessageTemplate));
         }
     }
@@ -268,10 +350,71 @@ mod tests {
     #[test]
     fn equal_templates_share_a_number() {
         let mut table = TemplateTable::default();
-        let first = table.intern(b"~text~");
-        let second = table.intern(b"~id~");
-        let again = table.intern(b"~text~");
-        assert_eq!((first.index, second.index, again.index, table.0.len()), (0, 1, 0, 2));
+        let first = table.intern(b"~text~", TemplateKind::Plain);
+        let second = table.intern(b"~id~", TemplateKind::Plain);
+        let again = table.intern(b"~text~", TemplateKind::Plain);
+        let other_kind = table.intern(b"~text~", TemplateKind::EventStream);
+        assert_eq!((first.index, second.index, again.index), (0, 1, 0));
+        assert_eq!((other_kind.index, table.0.len()), (2, 3));
         assert!(Rc::ptr_eq(&first.template, &again.template));
+        assert!(!Rc::ptr_eq(&first.template, &other_kind.template));
+    }
+
+    #[test]
+    fn templates_take_the_form_of_the_mode() {
+        // DIR-129, DIR-130, DIR-133, DIR-134
+        use SubscriberMode::{EventSource, LongPolling, Polling, Streaming, WebSocket};
+        let written = LocationSettings {
+            header_template: Some(b"h1\rh2".to_vec()),
+            message_template: Some(b"<~text~>".to_vec()),
+            footer_template: Some(b"f".to_vec()),
+            ..with_path()
+        };
+        let texts = |location: &Location| {
+            let template = location.message_template.template.source();
+            [&location.header[..], template, &location.footer].map(|t| t.escape_ascii().to_string())
+        };
+        for mode in [Streaming, Polling, LongPolling, WebSocket] {
+            let location = subscriber(mode, &written);
+            assert_eq!(texts(&location), ["h1\\rh2", "<~text~>", "f"]);
+            assert_eq!(location.message_template.kind, TemplateKind::Plain);
+        }
+        let location = subscriber(EventSource, &written);
+        assert_eq!(texts(&location), [": h1\\n: h2\\n", "data: <~text~>", ": f\\n"]);
+        assert_eq!(location.message_template.kind, TemplateKind::EventStream);
+        let blank = LocationSettings { message_template: Some(Vec::new()), ..with_path() };
+        let location = subscriber(EventSource, &blank);
+        assert_eq!(texts(&location), [": \\n", "data: ~text~", ""]);
+        let breaks = LocationSettings { header_template: Some(b"\r\n".to_vec()), ..with_path() };
+        assert_eq!(texts(&subscriber(EventSource, &breaks))[0], "");
+    }
+
+    #[test]
+    fn padding_is_for_streams_and_checked_in_subscriber_locations() {
+        // DIR-85, DIR-157
+        use SubscriberMode::{EventSource, LongPolling, Polling, Streaming, WebSocket};
+        let padded =
+            LocationSettings { padding_by_user_agent: Some(b"a,1,2".to_vec()), ..with_path() };
+        let minimums = Some(Minimums { header: 1, message: 2 });
+        for (mode, expected) in [
+            (Streaming, minimums),
+            (EventSource, minimums),
+            (Polling, None),
+            (LongPolling, None),
+            (WebSocket, None),
+        ] {
+            let location = subscriber(mode, &padded);
+            assert_eq!(location.padding_for(b"a"), expected);
+            assert_eq!(location.padding_for(b"b"), None);
+            assert_eq!(location.padding.largest(), 2);
+        }
+        let wrong = LocationSettings { padding_by_user_agent: Some(b"a".to_vec()), ..with_path() };
+        let error = resolve(&wrong, MainSettings::default()).err().expect("the check must fail");
+        assert_eq!(error.directive(), Some("push_stream_padding_by_user_agent"));
+        assert!(error.consequence().is_some());
+        let main = Main::resolve(&MainSettings::default()).unwrap();
+        for role in [Role::Statistics, Role::Publisher(PublisherMode::Admin)] {
+            assert!(in_role(role, &wrong, &main).is_ok());
+        }
     }
 }

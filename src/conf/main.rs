@@ -19,6 +19,9 @@ pub struct Main {
     pub timeout_with_body: bool,
     /// DIR-18; empty: no events channel.
     pub events_channel_id: Vec<u8>,
+    /// The largest minimum of all padding groups of this configuration, known once its last
+    /// location was read (DIR-105, DIR-158).
+    pub largest_padding: usize,
 }
 
 impl Main {
@@ -64,6 +67,7 @@ impl Main {
             max_channel_id_length,
             timeout_with_body: settings.timeout_with_body.unwrap_or(false),
             events_channel_id: settings.events_channel_id.clone().unwrap_or_default(),
+            largest_padding: 0,
         })
     }
 }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod header_file;
 pub mod location;
 pub mod main;
+pub mod padding;
 pub mod place;
 pub mod role;
 pub mod settings;
@@ -25,7 +26,7 @@ mod commands;
 #[cfg(feature = "nginx")]
 mod zone;
 
-pub use location::{Location, TemplateRef};
+pub use location::{Location, TemplateKind, TemplateRef};
 pub use main::Main;
 pub use role::{PublisherMode, Role, SubscriberMode};
 pub use settings::{DirectOutput, Expanded};
