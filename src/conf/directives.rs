@@ -77,9 +77,9 @@ macro_rules! directives {
 use Set::{HeaderFile, SharedMemory};
 
 /// Every directive of the module (DIR-1).
-pub static DIRECTIVES: [Directive; 38] = directives! {
+pub static DIRECTIVES: [Directive; 42] = directives! {
     // name, contexts, number of arguments, syntax, default, setting
-    c"push_stream_channels_statistics"                 LOC  None      ""                       ""                Set::Role(role::statistics);
+    c"push_stream_channels_statistics"                 LOC  NoneOrOne "[prometheus]"           ""                Set::Role(role::statistics);
     c"push_stream_publisher"                           LOC  NoneOrOne "[normal | admin]"       "normal"          Set::Role(role::publisher);
     c"push_stream_subscriber"                          LOC  NoneOrOne "[streaming | polling | long-polling | eventsource | websocket]" "streaming"       Set::Role(role::subscriber);
 
@@ -112,6 +112,10 @@ pub static DIRECTIVES: [Directive; 38] = directives! {
     c"push_stream_websocket_allow_publish"             HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.websocket_allow_publish, value::flag(v)));
     c"push_stream_subscriber_max_pending"              HSL  One       "size"                   "1m"              Set::Location(|s, v| put(&mut s.subscriber_max_pending, value::size(v)));
     c"push_stream_direct_output"                       HSL  One       "auto | on | off"        "auto"            Set::Location(|s, v| put(&mut s.direct_output, value::direct_output(v)));
+    c"push_stream_gap_report"                          HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.gap_report, value::flag(v)));
+    c"push_stream_gap_events"                          HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.gap_events, value::flag(v)));
+    c"push_stream_eventsource_retry"                   HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.eventsource_retry, value::milliseconds(v)));
+    c"push_stream_event_id"                            HSL  One       "auto | publisher"       "publisher"       Set::Location(|s, v| put(&mut s.event_ids, value::event_ids(v)));
     c"push_stream_last_received_message_time"          HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.last_received_message_time);
     c"push_stream_last_received_message_tag"           HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.last_received_message_tag);
     c"push_stream_last_event_id"                       HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.last_event_id);
@@ -177,7 +181,7 @@ mod tests {
     #[test]
     fn every_value_directive_refuses_or_sets() {
         for directive in &DIRECTIVES {
-            let samples: [&[u8]; 4] = [b"on", b"1", b"1k", b""];
+            let samples: [&[u8]; 5] = [b"on", b"1", b"1k", b"auto", b""];
             match directive.set {
                 Set::Main(set) => {
                     let mut settings = MainSettings::default();

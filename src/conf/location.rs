@@ -10,7 +10,7 @@ use super::error::CheckError;
 use super::main::Main;
 use super::padding::{Compile, Padding};
 use super::role::{Role, SubscriberMode};
-use super::settings::{DirectOutput, Expanded, LocationSettings};
+use super::settings::{DirectOutput, EventIds, Expanded, LocationSettings};
 use crate::protocol::event_stream;
 use crate::protocol::padding::Minimums;
 use crate::protocol::template::Template;
@@ -56,6 +56,14 @@ pub struct Location {
     /// How many bytes may wait behind the message being sent to one subscriber.
     pub max_pending: usize,
     pub direct_output: DirectOutput,
+    /// Whether the head of an answer says that messages asked for are gone.
+    pub gap_report: bool,
+    /// Whether an event says that messages were left out.
+    pub gap_events: bool,
+    /// How long an event stream's client is told to wait before it comes back.
+    pub eventsource_retry: Option<Duration>,
+    /// Whether every message of an event stream gets an id, not only those the publisher gave one.
+    pub auto_event_id: bool,
 }
 
 impl Location {
@@ -133,6 +141,10 @@ impl Location {
             allow_events_channel: settings.allow_connections_to_events_channel.unwrap_or(false),
             max_pending,
             direct_output: settings.direct_output.unwrap_or(DirectOutput::Auto),
+            gap_report: settings.gap_report.unwrap_or(false),
+            gap_events: settings.gap_events.unwrap_or(false),
+            eventsource_retry: settings.eventsource_retry,
+            auto_event_id: settings.event_ids == Some(EventIds::Auto),
         })
     }
 }
@@ -228,7 +240,7 @@ impl TemplateTable {
 mod tests {
     use super::*;
     use crate::conf::padding::Pattern;
-    use crate::conf::role::PublisherMode;
+    use crate::conf::role::{PublisherMode, StatisticsFormat};
     use crate::conf::settings::MainSettings;
 
     const STREAMING: Role = Role::Subscriber(SubscriberMode::Streaming);
@@ -270,6 +282,8 @@ mod tests {
         assert_eq!((location.ping_interval, location.subscriber_ttl), (None, None));
         assert_eq!(location.max_pending, 1 << 20);
         assert_eq!(location.direct_output, DirectOutput::Auto);
+        assert!(!location.gap_report && !location.gap_events && !location.auto_event_id);
+        assert_eq!(location.eventsource_retry, None);
     }
 
     #[test]
@@ -341,7 +355,11 @@ mod tests {
     fn checks_hold_for_every_role() {
         let blank = LocationSettings { message_template: Some(Vec::new()), ..with_path() };
         let main = Main::resolve(&MainSettings::default()).unwrap();
-        for role in [Role::Statistics, Role::Publisher(PublisherMode::Admin), STREAMING] {
+        for role in [
+            Role::Statistics(StatisticsFormat::Negotiated),
+            Role::Publisher(PublisherMode::Admin),
+            STREAMING,
+        ] {
             let result = in_role(role, &blank, &main);
             assert_eq!(result.err(), Some(CheckError::BlankMessageTemplate));
         }
@@ -413,7 +431,9 @@ mod tests {
         assert_eq!(error.directive(), Some("push_stream_padding_by_user_agent"));
         assert!(error.consequence().is_some());
         let main = Main::resolve(&MainSettings::default()).unwrap();
-        for role in [Role::Statistics, Role::Publisher(PublisherMode::Admin)] {
+        for role in
+            [Role::Statistics(StatisticsFormat::Negotiated), Role::Publisher(PublisherMode::Admin)]
+        {
             assert!(in_role(role, &wrong, &main).is_ok());
         }
     }

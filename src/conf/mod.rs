@@ -28,7 +28,7 @@ mod zone;
 
 pub use location::{Location, TemplateKind, TemplateRef};
 pub use main::Main;
-pub use role::{PublisherMode, Role, SubscriberMode};
+pub use role::{PublisherMode, Role, StatisticsFormat, SubscriberMode};
 pub use settings::{DirectOutput, Expanded};
 
 #[cfg(feature = "nginx")]

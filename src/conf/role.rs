@@ -3,9 +3,18 @@
 /// The one role of a location; a second one is refused (DIR-52..54).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    Statistics,
+    Statistics(StatisticsFormat),
     Publisher(PublisherMode),
     Subscriber(SubscriberMode),
+}
+
+/// Who chooses the format of the statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatisticsFormat {
+    /// The client, with `Accept`.
+    Negotiated,
+    /// The configuration: Prometheus text.
+    Prometheus,
 }
 
 /// Whether a publisher may also delete channels (PUB-1).
@@ -28,6 +37,11 @@ pub enum SubscriberMode {
 /// A role directive with an argument it does not know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoleError {
+    #[error(
+        "push stream module: invalid push_stream_channels_statistics format value: {0}, \
+         accepted values (prometheus)"
+    )]
+    Statistics(String),
     /// DIR-50.
     #[error(
         "push stream module: invalid push_stream_publisher mode value: {0}, \
@@ -42,9 +56,15 @@ pub enum RoleError {
     Subscriber(String),
 }
 
-/// `push_stream_channels_statistics` takes no argument.
-pub fn statistics(_: Option<&[u8]>) -> Result<Role, RoleError> {
-    Ok(Role::Statistics)
+/// `push_stream_channels_statistics [prometheus]`
+pub fn statistics(format: Option<&[u8]>) -> Result<Role, RoleError> {
+    match format {
+        None => Ok(Role::Statistics(StatisticsFormat::Negotiated)),
+        Some(f) if f.eq_ignore_ascii_case(b"prometheus") => {
+            Ok(Role::Statistics(StatisticsFormat::Prometheus))
+        }
+        Some(f) => Err(RoleError::Statistics(String::from_utf8_lossy(f).into_owned())),
+    }
 }
 
 /// `push_stream_publisher [normal | admin]`
@@ -86,6 +106,20 @@ mod tests {
         assert_eq!(
             subscriber(Some(b"Long-Polling")),
             Ok(Role::Subscriber(SubscriberMode::LongPolling))
+        );
+    }
+
+    #[test]
+    fn statistics_have_an_optional_format() {
+        assert_eq!(statistics(None), Ok(Role::Statistics(StatisticsFormat::Negotiated)));
+        assert_eq!(
+            statistics(Some(b"Prometheus")),
+            Ok(Role::Statistics(StatisticsFormat::Prometheus))
+        );
+        assert_eq!(
+            statistics(Some(b"xml")).unwrap_err().to_string(),
+            "push stream module: invalid push_stream_channels_statistics format value: xml, \
+             accepted values (prometheus)"
         );
     }
 

@@ -18,6 +18,14 @@ pub enum DirectOutput {
     Off,
 }
 
+/// Where the event ids come from that a subscriber sees: `publisher` sends those that the publisher
+/// gave, `auto` gives an id to every message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventIds {
+    Auto,
+    Publisher,
+}
+
 /// Settings of the `http` level; there is one value per configuration (DIR-59).
 #[derive(Clone, Debug, Default)]
 pub struct MainSettings {
@@ -75,6 +83,10 @@ inherited_settings! {
         pub allow_connections_to_events_channel: bool,
         pub subscriber_max_pending: usize,
         pub direct_output: DirectOutput,
+        pub gap_report: bool,
+        pub gap_events: bool,
+        pub eventsource_retry: Duration,
+        pub event_ids: EventIds,
     }
 }
 

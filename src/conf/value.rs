@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::settings::DirectOutput;
+use super::settings::{DirectOutput, EventIds};
 
 /// What an argument should have been; [`super::error::DirectiveError`] adds directive and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +19,8 @@ pub enum ValueError {
     Size,
     #[error("it must be \"auto\", \"on\" or \"off\"")]
     DirectOutput,
+    #[error("it must be \"auto\" or \"publisher\"")]
+    EventIds,
 }
 
 /// The largest value nginx itself accepts for numbers and times.
@@ -91,6 +93,15 @@ pub fn direct_output(value: &[u8]) -> Result<DirectOutput, ValueError> {
         v if v.eq_ignore_ascii_case(b"on") => Ok(DirectOutput::On),
         v if v.eq_ignore_ascii_case(b"off") => Ok(DirectOutput::Off),
         _ => Err(ValueError::DirectOutput),
+    }
+}
+
+/// `auto` or `publisher`, in any letter case.
+pub fn event_ids(value: &[u8]) -> Result<EventIds, ValueError> {
+    match value {
+        v if v.eq_ignore_ascii_case(b"auto") => Ok(EventIds::Auto),
+        v if v.eq_ignore_ascii_case(b"publisher") => Ok(EventIds::Publisher),
+        _ => Err(ValueError::EventIds),
     }
 }
 
@@ -199,5 +210,12 @@ mod tests {
         assert_eq!(direct_output(b"On"), Ok(DirectOutput::On));
         assert_eq!(direct_output(b"off"), Ok(DirectOutput::Off));
         assert_eq!(direct_output(b""), Err(ValueError::DirectOutput));
+    }
+
+    #[test]
+    fn event_ids_have_two_sources() {
+        assert_eq!(event_ids(b"AUTO"), Ok(EventIds::Auto));
+        assert_eq!(event_ids(b"publisher"), Ok(EventIds::Publisher));
+        assert_eq!(event_ids(b"on"), Err(ValueError::EventIds));
     }
 }
