@@ -23,6 +23,8 @@ mod access;
 mod callbacks;
 #[cfg(feature = "nginx")]
 mod commands;
+#[cfg(test)]
+mod documentation;
 #[cfg(feature = "nginx")]
 mod zone;
 

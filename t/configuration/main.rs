@@ -5,6 +5,7 @@
 mod support;
 
 mod directives;
+mod documentation;
 mod padding;
 mod rules;
 mod running;
