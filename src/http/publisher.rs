@@ -2,6 +2,7 @@
 //! (PUB-5, PUB-32, PUB-97).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use nginx_sys::{
     NGX_HTTP_DELETE, NGX_HTTP_GET, NGX_HTTP_OPTIONS, NGX_HTTP_POST, NGX_HTTP_PUT,
@@ -16,6 +17,7 @@ use crate::ngx_ext::guard::guard;
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::request::OutOfMemory;
 use crate::protocol::channel_path;
+use crate::protocol::statistics::ChannelInfo;
 use crate::store::{Parts, StoreError};
 use crate::worker;
 
@@ -141,8 +143,14 @@ fn publish(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t 
     if !exchange.location.channel_info_on_publish {
         return answer::empty(request, 200);
     }
-    let shown: SmallVec<[_; 4]> =
+    let mut shown: SmallVec<[_; 4]> =
         ids.iter().zip(&published.channels).map(|(id, info)| channels::shown(id, *info)).collect();
+    if shown.len() > 1 {
+        // A channel that is named again shows in both places what it is in the end (PUB-25, PUB-50).
+        let last: HashMap<&[u8], ChannelInfo<'_>> =
+            shown.iter().map(|info| (info.id, *info)).collect();
+        shown.iter_mut().for_each(|info| *info = last[info.id]);
+    }
     match channels::body(exchange, &shown) {
         Some(body) => answer::json(request, &body),
         None => INTERNAL_ERROR,

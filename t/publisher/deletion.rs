@@ -65,6 +65,29 @@ async fn subscribers_are_told() {
     nginx.wait_channel_stat("other", "subscribers", 0).await;
 }
 
+/// PUB-81, PUB-86, LIFE-56: any bytes, through a file as well; the configured text stands in for one
+/// that finds no room, and for none.
+#[tokio::test]
+async fn farewells_of_any_size() {
+    let nginx = Nginx::builder().zone("512k").subscriber("text", "").start().await;
+    let long = [b"\0\r\n\xff".as_slice(), &[b'z'; 100_000]].concat();
+    let cases: [(&[u8], &[u8]); 3] =
+        [(&long, &long), (&[b'x'; 600_000], b"Channel deleted"), (b"", b"Channel deleted")];
+    for (text, shown) in cases {
+        let mut stream = nginx.stream("/text/d").await;
+        let answer = nginx.call("DELETE", "/pub?id=d").body(text).send().await;
+        answer.assert_refused(200, DELETED);
+        let (seen, end) = stream.rest().await;
+        assert!(seen == shown && end == End::Clean, "{} bytes: {end:?}", seen.len());
+    }
+    // Bytes without a length are no body in HTTP/1.0.
+    let mut stream = nginx.stream("/text/d").await;
+    let mut raw = nginx.raw().await;
+    raw.send("DELETE /pub?id=d HTTP/1.0\r\n\r\nbytes").await;
+    assert_eq!(raw.answer().await.explanation(), DELETED);
+    stream.ends_with("Channel deleted").await;
+}
+
 /// A subscriber of several channels that are deleted one after another ends with the last one.
 #[tokio::test]
 async fn the_last_channel_ends_the_stream() {

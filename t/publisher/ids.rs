@@ -64,12 +64,20 @@ async fn no_id() {
     assert_eq!(nginx.stat("channels").await, 0);
 }
 
-/// PUB-25: a repeated id is processed repeatedly.
+/// PUB-25, PUB-50: a repeated id is processed repeatedly; what is shown of it is what it is afterwards.
 #[tokio::test]
 async fn repeated_id() {
     let nginx = Nginx::start().await;
     let answer = nginx.publish("dd/dd", "x").await;
     assert_eq!(ids(&answer), ["dd", "dd"]);
+    assert_eq!(answer.json()["infos"][0]["published_messages"], 2);
+    assert_eq!(answer.json()["infos"][0], answer.json()["infos"][1]);
+    nginx.post("/live?id=dd.b1/dd", "x").await;
+    let answer = nginx.publish("e/dd/e", "x").await.json();
+    let published = |n: usize| answer["infos"][n]["published_messages"].as_u64();
+    assert_eq!([published(0), published(1), published(2)], [Some(2), Some(5), Some(2)]);
+    nginx.delete("/pub?id=e/dd").await;
+    nginx.publish("dd/dd", "x").await;
     assert_eq!(nginx.channel_stat("dd", "published_messages").await, 2);
     assert_eq!(ids(&nginx.get("/pub?id=dd/dd").await), ["dd", "dd"]);
 }
@@ -148,13 +156,41 @@ async fn length_limit() {
             }
         }
     }
-    nginx
-        .post("/pub?id=ok/123456", "x")
-        .await
-        .assert_refused(400, Some("Channel id is too large."));
+    for list in ["ok/123456", "123456/ok", "ok//123456.b1/"] {
+        for method in ["POST", "PUT", "GET", "DELETE"] {
+            let answer = nginx.call(method, &format!("/pub?id={list}")).body("x").send().await;
+            answer.assert_refused(400, Some("Channel id is too large."));
+        }
+    }
     assert!(nginx.channel("ok").await.is_none());
     // PUB-102.
     assert!(!nginx.log_lines("channel id is larger than allowed").is_empty());
+}
+
+/// PUB-17, PUB-22, PATH-3: what nginx has decoded for a location's expression is decoded once more, a
+/// query argument once; of an argument given twice nginx takes the first.
+#[tokio::test]
+async fn captured_and_repeated() {
+    let nginx = Nginx::builder()
+        .location("~ ^/p/(.*)$", "push_stream_publisher; push_stream_channels_path $1;")
+        .start()
+        .await;
+    for (target, expected) in [
+        ("/p/a/b", &["a", "b"][..]),
+        ("/p/a%2Fb.b2", &["a", "b"]),
+        ("/p/a%252Fb", &["a", "b"]),
+        ("/p/a%25252Fb", &["a%2Fb"]),
+        ("/p/s%20p", &["s p"]),
+        ("/pub?id=one&id=two", &["one"]),
+        ("/pub?ID=upper", &["upper"]),
+    ] {
+        let answer = nginx.post(target, "x").await;
+        assert_eq!(
+            (answer.status, ids(&answer)),
+            (200, expected.iter().map(|s| s.to_string()).collect())
+        );
+    }
+    nginx.post("/p/", "x").await.assert_refused(400, Some("No channel id provided."));
 }
 
 /// DIR-163, PATH-17: a configured value with escapes is decoded per request, never in place.

@@ -1,6 +1,6 @@
 //! GET, and the bodies that describe channels.
 
-use crate::support::Nginx;
+use crate::support::{Client, Nginx};
 
 /// PUB-33, PUB-66, LIFE-27: GET creates nothing, leaves out what is missing, and its shape follows
 /// what it found.
@@ -73,4 +73,31 @@ async fn subscribers_are_counted() {
     let _two = nginx.stream("/sub/s").await;
     assert_eq!(nginx.publish("s", "x").await.json()["subscribers"], 2);
     assert_eq!(nginx.publish("t", "x").await.json()["subscribers"], 1);
+}
+
+/// PUB-35, PUB-100: each channel's line is a snapshot: what is stored was published, and nothing runs
+/// backwards, whichever worker is asked.
+#[tokio::test]
+async fn lines_while_others_publish() {
+    let nginx = Nginx::start().await;
+    nginx.publish("s/t", "x").await;
+    let port = nginx.port;
+    let publishers = (0..4).map(|_| async move {
+        let mut client = Client::connect(port).await.expect("connect");
+        for _ in 0..100 {
+            client.post("/pub?id=s/t", "x").await.expect("an answer");
+        }
+    });
+    let publishers: Vec<_> = publishers.map(tokio::spawn).collect();
+    let mut last = 1;
+    while last < 401 {
+        let info = nginx.get("/pub?id=s").await.json();
+        let published = info["published_messages"].as_u64().expect("a number");
+        assert_eq!(info["stored_messages"], published);
+        assert!(published >= last, "{published} after {last}");
+        last = published;
+    }
+    for publisher in publishers {
+        publisher.await.expect("a publisher");
+    }
 }

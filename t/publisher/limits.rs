@@ -71,3 +71,87 @@ async fn a_message_larger_than_the_zone() {
     assert_eq!(nginx.publish("small", "y").await.json()["published_messages"], 2);
     assert_eq!(nginx.stat("published_messages").await, 2);
 }
+
+/// PUB-53, PUB-80, LIFE-55: a text for which the zone has room in some of the channels goes to none.
+#[tokio::test]
+async fn room_for_some_of_the_channels() {
+    let nginx = Nginx::builder()
+        .zone("256k")
+        .http("client_body_buffer_size 1m;")
+        .expect_log("unable to allocate")
+        .start()
+        .await;
+    nginx.publish("old", "x").await;
+    let mut stream = nginx.stream("/sub/old").await;
+    for target in ["/pub?id=old/a/b/c/d/e", "/pub?id=a/old/a/b/c/d", "/pub?id=old/old/old/old/old"]
+    {
+        let answer = nginx.post(target, vec![b'x'; 60_000]).await;
+        answer.assert_refused(500, Some("Not enough shared memory."));
+        assert_eq!(nginx.stat("channels").await, 1);
+        assert_eq!(nginx.stat("published_messages").await, 1);
+        assert_eq!(nginx.channel_stat("old", "stored_messages").await, 1);
+    }
+    // What they had taken is free again: as much fits as before, and nobody was told of them.
+    let text = "y".repeat(60_000);
+    assert_eq!(nginx.publish("old/new", &text).await.status, 200);
+    assert_eq!(stream.line().await, format!("2 old {text}"));
+}
+
+/// PUB-4, PUB-32, PUB-40, PUB-78..82: a request that is refused changes no number.
+#[tokio::test]
+async fn a_refusal_changes_nothing() {
+    let nginx = Nginx::builder()
+        .zone("256k")
+        .http("push_stream_max_number_of_channels 2; push_stream_max_channel_id_length 5;")
+        .http(
+            "push_stream_wildcard_channel_prefix w; push_stream_max_number_of_wildcard_channels 1;",
+        )
+        .server("client_max_body_size 500k;")
+        .location("/normal", "push_stream_publisher; push_stream_channels_path $arg_id;")
+        .expect_log("unable to allocate")
+        .expect_log("client intended to send too large")
+        .start()
+        .await;
+    nginx.publish("a/w1", "x").await;
+    let state = || async {
+        let mut stats = nginx.stats().await;
+        let shown = stats.as_object_mut().expect("a summary");
+        shown.retain(|name, _| !["time", "uptime", "by_worker"].contains(&name.as_str()));
+        let all = nginx.get("/stats?id=ALL").await.json()["infos"].take();
+        (stats, all)
+    };
+    let before = state().await;
+    let large = "x".repeat(400_000);
+    for (method, target, body, status) in [
+        ("POST", "/pub", "x", 400),
+        ("POST", "/pub?id=a", "", 400),
+        ("PUT", "/pub?id=new", "", 400),
+        ("POST", "/pub?id=a/ALL", "x", 403),
+        ("POST", "/pub?id=new/b*", "x", 403),
+        ("POST", "/pub?id=a/sixsix", "x", 400),
+        ("POST", "/pub?id=a/new/new2", "x", 403),
+        ("POST", "/pub?id=new/w2", "x", 403),
+        ("POST", "/pub?id=w2", "x", 403),
+        ("POST", "/pub?id=a", large.as_str(), 500),
+        ("POST", "/pub?id=a/new", large.as_str(), 500),
+        ("POST", "/live?id=a/new/w2", "x", 403),
+        ("PATCH", "/pub?id=new", "x", 405),
+        ("DELETE", "/normal?id=a", "", 405),
+        ("DELETE", "/pub?id=a/ALL", "", 403),
+        ("DELETE", "/pub?id=a/sixsix", "", 400),
+        ("DELETE", "/pub?id=new", "", 404),
+        ("GET", "/pub?id=new", "", 404),
+        ("OPTIONS", "/pub?id=new", "x", 200),
+    ] {
+        let answer = nginx.call(method, target).body(body).send().await;
+        assert_eq!(answer.status, status, "{method} {target}");
+        answer.assert_empty();
+        assert_eq!(state().await, before, "{method} {target}");
+    }
+    let too_large = nginx.post("/pub?id=new", vec![b'x'; 500 * 1024 + 1]).await;
+    assert_eq!(too_large.status, 413);
+    assert_eq!(state().await, before);
+    // Both classes are full or not on their own.
+    nginx.publish("b", "x").await;
+    nginx.post("/pub?id=c", "x").await.assert_refused(403, EXCEEDED);
+}

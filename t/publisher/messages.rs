@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use crate::support::{Builder, Nginx, Stream, next_second};
+use crate::support::{Builder, Client, Nginx, Stream, next_second};
 
 fn with_tokens() -> Builder {
     Nginx::builder().subscriber(
@@ -16,6 +16,7 @@ fn with_tokens() -> Builder {
 struct Seen {
     id: i64,
     stamp: (u64, u64),
+    channel: String,
     event_id: String,
     event_type: String,
 }
@@ -28,6 +29,7 @@ async fn next(stream: &mut Stream) -> Seen {
     Seen {
         id: parts[0].parse().expect("an id"),
         stamp: (seconds, parts[1].parse().expect("a tag")),
+        channel: parts[3].into(),
         event_id: parts[4].into(),
         event_type: parts[5].into(),
     }
@@ -125,6 +127,94 @@ async fn event_id_and_type() {
         assert_eq!(raw.answer().await.status(), 200);
         let seen = next(&mut live).await;
         assert_eq!((seen.event_id.as_str(), seen.event_type.as_str()), (*event_id, *event_type));
+    }
+}
+
+/// PUB-44: any bytes that nginx takes in a header, and as many.
+#[tokio::test]
+async fn event_ids_of_any_kind() {
+    let nginx = with_tokens().server("large_client_header_buffers 4 32k;").start().await;
+    let mut live = nginx.stream("/tokens/e").await;
+    let long = "x".repeat(20_000);
+    for value in
+        [long.as_str(), "\u{e9}\u{20ac}", "<&>\"'\\", "a\tb", "~text~", "\u{1}\u{7f}", "0", "-2"]
+    {
+        let mut raw = nginx.raw().await;
+        let headers = [format!("Event-Id: {value}"), format!("Event-Type: {value}")];
+        let headers = [headers[0].as_str(), headers[1].as_str(), "Content-Length: 1"];
+        raw.request("POST /pub?id=e", &headers).await;
+        raw.send("x").await;
+        assert_eq!(raw.answer().await.status(), 200, "{value}");
+        let seen = next(&mut live).await;
+        assert_eq!((seen.event_id.as_str(), seen.event_type.as_str()), (value, value));
+    }
+}
+
+/// PUB-52, PUB-71..73, LIFE-63: publishers in all workers at once; one order for everybody who reads, ids
+/// without gaps, each (second, tag) once and later than the one before.
+#[tokio::test]
+async fn stamps_of_all_workers() {
+    const CHANNELS: [&str; 3] = ["a", "b", "c"];
+    let nginx = with_tokens().start().await;
+    let mut live = Vec::new();
+    for _ in 0..3 {
+        live.push(nginx.stream("/tokens/a/b/c").await);
+    }
+    let port = nginx.port;
+    let publishers = (0..12).map(|n| async move {
+        let mut client = Client::connect(port).await.expect("connect");
+        for round in 0..40 {
+            let target = format!("/pub?id={}", CHANNELS[(n + round) % 3]);
+            assert_eq!(client.post(&target, "x").await.expect("an answer").status, 200);
+        }
+    });
+    for publisher in publishers.map(tokio::spawn).collect::<Vec<_>>() {
+        publisher.await.expect("a publisher");
+    }
+    let mut orders = Vec::new();
+    for stream in &mut live {
+        let mut ids = std::collections::BTreeMap::new();
+        let mut stamps: Vec<(u64, u64)> = Vec::new();
+        for _ in 0..480 {
+            let seen = next(stream).await;
+            let id: &mut i64 = ids.entry(seen.channel).or_default();
+            *id += 1;
+            assert_eq!(seen.id, *id);
+            if let Some(&last) = stamps.last() {
+                let follows = (last.0, last.1 + 1);
+                let begins = seen.stamp.0 > last.0 && seen.stamp.1 == 1;
+                assert!(seen.stamp == follows || begins, "{:?} after {last:?}", seen.stamp);
+            }
+            stamps.push(seen.stamp);
+        }
+        assert_eq!(ids.into_values().collect::<Vec<_>>(), [160; 3]);
+        orders.push(stamps);
+    }
+    assert!(orders.windows(2).all(|pair| pair[0] == pair[1]));
+    // What is stored has the same order.
+    let mut replay = nginx.stream("/tokens/b.b160").await;
+    let mut last = (0, 0);
+    for id in 1..=160 {
+        let seen = next(&mut replay).await;
+        assert!(seen.id == id && seen.stamp > last, "{seen:?}");
+        last = seen.stamp;
+    }
+}
+
+/// PUB-74: a publish that fails takes neither an id nor a tag.
+#[tokio::test]
+async fn a_failed_publish_has_no_stamp() {
+    let nginx = with_tokens().zone("256k").expect_log("unable to allocate").start().await;
+    let mut live = nginx.stream("/tokens/f").await;
+    let mut last = Default::default();
+    for id in 1..=20 {
+        nginx.publish("f", "x").await;
+        let seen = next(&mut live).await;
+        assert_eq!(seen.id, id);
+        let (second, tag) = last;
+        assert!(seen.stamp == (second, tag + 1) || seen.stamp.1 == 1, "{seen:?} after {last:?}");
+        last = seen.stamp;
+        assert_eq!(nginx.post("/pub?id=f", vec![b'x'; 400_000]).await.status, 500);
     }
 }
 
