@@ -59,6 +59,12 @@ pub enum CheckError {
     /// DIR-67..72, DIR-77, DIR-78, DIR-81.
     #[error("push stream module: {0} cannot be zero.")]
     Zero(&'static str),
+    /// DIR-187.
+    #[error(
+        "push stream module: push_stream_events_channel_id \"{id}\" cannot be requested as a \
+         channel id: {reason}"
+    )]
+    EventsChannelId { id: String, reason: &'static str },
     /// DIR-76.
     #[error("push stream module: push_stream_channels_path must be set.")]
     ChannelsPathMissing,
@@ -97,6 +103,7 @@ impl CheckError {
         match self {
             Self::ZoneMissing | Self::ChannelsPathMissing => None,
             Self::Zero(name) => Some(name),
+            Self::EventsChannelId { .. } => Some("push_stream_events_channel_id"),
             Self::BlankMessageTemplate => Some("push_stream_message_template"),
             Self::WildcardMaxWithoutPrefix(_) | Self::WildcardMaxTooLarge { .. } => {
                 Some("push_stream_wildcard_channel_max_qtd")

@@ -2,6 +2,7 @@
 
 use super::error::CheckError;
 use super::settings::MainSettings;
+use crate::protocol::channel_path::{self, PathError};
 use crate::store::Limits;
 
 /// Main settings a server that serves push stream requests works with.
@@ -25,7 +26,7 @@ pub struct Main {
 }
 
 impl Main {
-    /// Applies defaults and checks, in the order of DIR-67..72; the first failure stops.
+    /// Applies defaults and checks, in the order of DIR-67..72, then DIR-187; the first failure stops.
     pub fn resolve(settings: &MainSettings) -> Result<Self, CheckError> {
         let not_zero = |value: Option<u64>, name| match value {
             Some(0) => Err(CheckError::Zero(name)),
@@ -48,6 +49,8 @@ impl Main {
         )?;
         let max_channel_id_length =
             not_zero(settings.max_channel_id_length, "push_stream_max_channel_id_length")?;
+        let events_channel_id = settings.events_channel_id.clone().unwrap_or_default();
+        check_events_channel(&events_channel_id, max_channel_id_length)?;
 
         Ok(Self {
             limits: Limits {
@@ -66,10 +69,29 @@ impl Main {
             ping_text: settings.ping_message_text.clone().unwrap_or_else(|| b" ".to_vec()),
             max_channel_id_length,
             timeout_with_body: settings.timeout_with_body.unwrap_or(false),
-            events_channel_id: settings.events_channel_id.clone().unwrap_or_default(),
+            events_channel_id,
             largest_padding: 0,
         })
     }
+}
+
+/// Whether a subscriber could ask for this id; an empty one means that there is no events channel
+/// (the sane reading of DIR-187).
+fn check_events_channel(id: &[u8], max_len: Option<u64>) -> Result<(), CheckError> {
+    let items = channel_path::parse(id);
+    let reason = match items.as_deref() {
+        _ if id.is_empty() => return Ok(()),
+        Err(PathError::ControlCharacters) => "it has control characters",
+        _ if id.contains(&b'/') => "it has a slash",
+        Ok([item]) if item.id.len() < id.len() => "it ends like a backtrack",
+        Ok([item]) if item.is_reserved() => "ALL and ids with an asterisk are for statistics",
+        Ok([_]) if max_len.is_some_and(|max| id.len() as u64 > max) => {
+            "it is longer than push_stream_max_channel_id_length"
+        }
+        Ok([_]) => return Ok(()),
+        _ => "it names no channel",
+    };
+    Err(CheckError::EventsChannelId { id: String::from_utf8_lossy(id).into_owned(), reason })
 }
 
 #[cfg(test)]
@@ -129,5 +151,36 @@ mod tests {
         let main = Main::resolve(&settings).unwrap();
         assert_eq!(main.limits.inactivity, 0);
         assert!(main.ping_text.is_empty() && main.channel_deleted_text.is_empty());
+    }
+
+    #[test]
+    fn the_events_channel_can_be_asked_for() {
+        // DIR-187, DIR-74
+        let resolve = |id: &str, max| {
+            Main::resolve(&MainSettings {
+                events_channel_id: Some(id.into()),
+                max_channel_id_length: max,
+                ..Default::default()
+            })
+        };
+        for id in ["", "events", "é", "ALLE", "a.b", ".."] {
+            assert_eq!(resolve(id, Some(6)).unwrap().events_channel_id, id.as_bytes());
+        }
+        for (id, part) in [
+            ("ALL", "ALL and ids with an asterisk"),
+            ("ev*", "ALL and ids with an asterisk"),
+            ("a/b", "slash"),
+            ("/a", "slash"),
+            ("/", "slash"),
+            ("a\n", "control characters"),
+            ("a\x7f", "control characters"),
+            ("a.b3", "backtrack"),
+            (".b3", "no channel"),
+            ("sevenby", "push_stream_max_channel_id_length"),
+        ] {
+            let error = resolve(id, Some(6)).unwrap_err();
+            assert_eq!(error.directive(), Some("push_stream_events_channel_id"));
+            assert!(error.to_string().contains(part), "{error} instead of {part}");
+        }
     }
 }

@@ -37,7 +37,7 @@ pub unsafe fn place(cf: *const ngx_conf_t) -> Option<(String, usize)> {
 /// # Safety
 /// `cf` must be valid.
 pub unsafe fn log(level: Level, cf: *mut ngx_conf_t, line: fmt::Arguments<'_>) {
-    let line = line.to_string();
+    let line = one_line(line);
     // SAFETY: `%*s` takes a length and a pointer, both of the string that outlives the call.
     unsafe {
         let format = c"%*s".as_ptr();
@@ -55,8 +55,27 @@ pub unsafe fn log_at(
     place: &impl fmt::Display,
     line: fmt::Arguments<'_>,
 ) {
+    let line = one_line(line);
     // SAFETY: the log of a configuration is valid while it is read.
     unsafe { log::write(level, (*cf).log, format_args!("{line} in {place}")) }
+}
+
+/// Values of a configuration may be long and hold line breaks; a line of the log may not, and has
+/// to keep room for the place.
+fn one_line(line: fmt::Arguments<'_>) -> String {
+    const SHOWN: usize = 1000;
+    let mut shown = String::new();
+    for character in line.to_string().chars() {
+        if shown.len() > SHOWN {
+            shown.push_str("...");
+            break;
+        }
+        match character.is_control() {
+            true => shown.extend(character.escape_default()),
+            false => shown.push(character),
+        }
+    }
+    shown
 }
 
 /// `path` as nginx resolves it: relative paths start at nginx's prefix. `None`: out of memory.

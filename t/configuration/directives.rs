@@ -1,9 +1,9 @@
 //! Each directive by itself: contexts, number of arguments, values.
 
-use crate::support::Nginx;
+use crate::support::{Builder, Nginx};
 use crate::{PATH, accepted, in_http, in_subscriber, refusal, refused};
 
-/// Every directive of this part with a value it takes, at the level that takes it.
+/// DIR-1, DIR-6..38: every directive but the roles and the zone, with a value that it takes.
 const MAIN: &[(&str, &str)] = &[
     ("push_stream_channel_deleted_message_text", "\"\""),
     ("push_stream_channel_inactivity_time", "0"),
@@ -15,27 +15,50 @@ const MAIN: &[(&str, &str)] = &[
     ("push_stream_max_number_of_channels", "1"),
     ("push_stream_max_number_of_wildcard_channels", "7"),
     ("push_stream_wildcard_channel_prefix", "w"),
+    ("push_stream_timeout_with_body", "On"),
+    ("push_stream_events_channel_id", "\"\""),
 ];
 const LEVELS: &[(&str, &str)] = &[
     ("push_stream_channels_path", "$arg_x"),
     ("push_stream_store_messages", "ON"),
     ("push_stream_channel_info_on_publish", "Off"),
     ("push_stream_authorized_channels_only", "on"),
+    ("push_stream_header_template_file", "/dev/null"),
     ("push_stream_header_template", "\"$nothing ~id~\""),
     ("push_stream_message_template", "\"$nothing ~text~\""),
     ("push_stream_footer_template", "\"\""),
     ("push_stream_wildcard_channel_max_qtd", "7"),
     ("push_stream_ping_message_interval", "1500ms"),
     ("push_stream_subscriber_connection_ttl", "1w2d3h4m5s6ms"),
+    ("push_stream_longpolling_connection_ttl", "20"),
+    ("push_stream_websocket_allow_publish", "on"),
     ("push_stream_last_received_message_time", "$arg_t"),
     ("push_stream_last_received_message_tag", "$arg_g"),
     ("push_stream_last_event_id", "$arg_e"),
+    ("push_stream_user_agent", "$http_user_agent"),
+    ("push_stream_padding_by_user_agent", "MSIE,512,0"),
     ("push_stream_allowed_origins", "$http_origin"),
+    ("push_stream_allow_connections_to_events_channel", "oN"),
     ("push_stream_subscriber_max_pending", "64k"),
     ("push_stream_direct_output", "auto"),
+    ("push_stream_gap_report", "on"),
+    ("push_stream_gap_events", "on"),
+    ("push_stream_eventsource_retry", "500ms"),
+    ("push_stream_event_id", "Auto"),
+];
+const ROLES: &[&str] =
+    &["push_stream_publisher", "push_stream_subscriber", "push_stream_channels_statistics"];
+/// DIR-40: the directives with variables.
+const EXPANDED: &[&str] = &[
+    "push_stream_channels_path",
+    "push_stream_last_received_message_time",
+    "push_stream_last_received_message_tag",
+    "push_stream_last_event_id",
+    "push_stream_user_agent",
+    "push_stream_allowed_origins",
 ];
 
-/// DIR-3..37, DIR-59..62, DIR-73, DIR-74: contexts and values.
+/// DIR-2, DIR-6..39, DIR-59..62, DIR-73, DIR-74: contexts and values.
 #[test]
 fn contexts() {
     let with_prefix = || in_http("push_stream_wildcard_channel_prefix w_;");
@@ -51,6 +74,7 @@ fn contexts() {
         "push_stream_last_received_message_time",
         "push_stream_last_received_message_tag",
         "push_stream_last_event_id",
+        "push_stream_allow_connections_to_events_channel",
     ];
     for (name, value) in LEVELS {
         let line = format!("{name} {value};");
@@ -72,6 +96,30 @@ fn contexts() {
         // DIR-2.
         let excepted = format!("{role} limit_except GET {{ {line} }}");
         refused(&with_prefix().location("/l", &excepted), &[&not_here]);
+        refused(&Nginx::builder().main(&line), &[&not_here]);
+    }
+}
+
+/// DIR-1..6: the roles and the zone.
+#[test]
+fn contexts_of_roles_and_zone() {
+    let refused_here = |builder: Builder, name: &str| {
+        refused(&builder, &[&format!("\"{name}\" directive is not allowed here")]);
+    };
+    let zone = "push_stream_shared_memory_size";
+    for (name, line) in
+        ROLES.iter().map(|role| (*role, format!("{role};"))).chain([(zone, format!("{zone} 1m;"))])
+    {
+        let start = || Nginx::builder().no_zone().bare();
+        refused_here(start().main(&line), name);
+        refused_here(start().server(&line), name);
+        refused_here(start().server(&format!("if ($arg_x) {{ {line} }}")), name);
+        refused_here(start().location("/l", &format!("if ($arg_x) {{ {line} }}")), name);
+        refused_here(start().location("/l", &format!("limit_except GET {{ {line} }}")), name);
+        match name == zone {
+            true => refused_here(start().location("/l", &line), name),
+            false => refused_here(start().http(&line), name),
+        }
     }
 }
 
@@ -93,11 +141,12 @@ fn duplicates_and_argument_counts() {
             &[&format!("\"{name}\" directive is duplicate")],
         );
         let count = format!("invalid number of arguments in \"{name}\" directive");
+        refused(&Nginx::builder().server(&format!("{name} {value} {value};")), &[&count]);
         refused(&Nginx::builder().server(&format!("{name};")), &[&count]);
     }
     let count = |name: &str| format!("invalid number of arguments in \"{name}\" directive");
     for (line, name) in [
-        ("push_stream_channels_statistics on;", "push_stream_channels_statistics"),
+        ("push_stream_channels_statistics prometheus x;", "push_stream_channels_statistics"),
         ("push_stream_publisher normal admin;", "push_stream_publisher"),
         ("push_stream_subscriber streaming x;", "push_stream_subscriber"),
     ] {
@@ -105,58 +154,99 @@ fn duplicates_and_argument_counts() {
     }
 }
 
-/// DIR-42..46, DIR-49: wrong values; the value and what is allowed are named.
+/// DIR-43..46, DIR-49: wrong values; the value and what is allowed are named.
 #[test]
 fn wrong_values() {
-    let main: &[(&str, &[&str], &str)] = &[
-        ("push_stream_message_ttl", &["x", "5ms", "-1", "\"\""], "invalid value"),
-        ("push_stream_channel_inactivity_time", &["x", "5ms"], "invalid value"),
-        (
-            "push_stream_max_channel_id_length",
-            &["-1", "1k", "x", "9223372036854775808", "\"\""],
-            "invalid number",
-        ),
-        ("push_stream_max_number_of_channels", &["-1", "99999999999999999999"], "invalid number"),
-        ("push_stream_max_number_of_wildcard_channels", &["1.5"], "invalid number"),
-        ("push_stream_max_subscribers_per_channel", &["ten"], "invalid number"),
-        ("push_stream_max_messages_stored_per_channel", &["0x10"], "invalid number"),
-    ];
-    for (name, values, text) in main {
-        for value in *values {
-            let shown = value.trim_matches('"');
-            refused(&in_http(&format!("{name} {value};")), &[name, text, shown]);
+    let flag = |name: &str, value: &str| {
+        format!("invalid value \"{value}\" in \"{name}\" directive, it must be \"on\" or \"off\"")
+    };
+    let number = |name: &str, value: &str| {
+        format!("\"{name}\" directive invalid number \"{value}\", it must be a whole number")
+    };
+    let value = |name: &str, value: &str| {
+        format!("\"{name}\" directive invalid value \"{value}\", it must be ")
+    };
+    type Text<'t> = &'t dyn Fn(&str, &str) -> String;
+    let flags: (&[&str], Text<'_>) = (&["yes", "1", ""], &flag);
+    let numbers: (&[&str], Text<'_>) =
+        (&["-1", "1k", "1.5", "0x10", "ten", "9223372036854775808", ""], &number);
+    let seconds: (&[&str], Text<'_>) = (&["x", "5ms", "-1", "1s1m", ""], &value);
+    let milliseconds: (&[&str], Text<'_>) = (&["1M", "1y", "x", "-5", ""], &value);
+    for (name, (wrong, text)) in [
+        ("push_stream_message_ttl", seconds),
+        ("push_stream_channel_inactivity_time", seconds),
+        ("push_stream_max_channel_id_length", numbers),
+        ("push_stream_max_number_of_channels", numbers),
+        ("push_stream_max_number_of_wildcard_channels", numbers),
+        ("push_stream_max_subscribers_per_channel", numbers),
+        ("push_stream_max_messages_stored_per_channel", numbers),
+        ("push_stream_timeout_with_body", flags),
+        ("push_stream_store_messages", flags),
+        ("push_stream_channel_info_on_publish", flags),
+        ("push_stream_authorized_channels_only", flags),
+        ("push_stream_websocket_allow_publish", flags),
+        ("push_stream_allow_connections_to_events_channel", flags),
+        ("push_stream_gap_report", flags),
+        ("push_stream_gap_events", flags),
+        ("push_stream_ping_message_interval", milliseconds),
+        ("push_stream_subscriber_connection_ttl", milliseconds),
+        ("push_stream_longpolling_connection_ttl", milliseconds),
+        ("push_stream_eventsource_retry", milliseconds),
+        ("push_stream_wildcard_channel_max_qtd", numbers),
+        ("push_stream_subscriber_max_pending", (&["x", "-1", "1q", ""], &value)),
+        ("push_stream_direct_output", (&["maybe", ""], &value)),
+        ("push_stream_event_id", (&["on", ""], &value)),
+    ] {
+        for wrong in wrong {
+            refused(&in_http(&format!("{name} \"{wrong}\";")), &[&text(name, wrong)]);
         }
     }
-    let levels: &[(&str, &[&str], &[&str])] = &[
-        ("push_stream_store_messages", &["yes", "1", "\"\""], &["must be \"on\" or \"off\""]),
-        ("push_stream_channel_info_on_publish", &["maybe"], &["must be \"on\" or \"off\""]),
-        ("push_stream_authorized_channels_only", &["true"], &["must be \"on\" or \"off\""]),
-        ("push_stream_ping_message_interval", &["1M", "1y", "x", "-5"], &["invalid value"]),
-        ("push_stream_subscriber_connection_ttl", &["1M", "1y", "x"], &["invalid value"]),
-        ("push_stream_wildcard_channel_max_qtd", &["x"], &["invalid number"]),
-        ("push_stream_subscriber_max_pending", &["x", "-1", "1q"], &["invalid value"]),
-        ("push_stream_direct_output", &["maybe", "\"\""], &["auto"]),
-    ];
-    for (name, values, texts) in levels {
-        for value in *values {
-            let shown = value.trim_matches('"');
-            refused(
-                &in_subscriber(&format!("{name} {value};")),
-                &[&[*name, shown], *texts].concat(),
-            );
-        }
+}
+
+/// DIR-40..42: a variable that does not exist is one only where variables are known.
+#[test]
+fn variables() {
+    for (name, _) in LEVELS.iter().filter(|(name, _)| EXPANDED.contains(name)) {
+        let path = if *name == "push_stream_channels_path" { "" } else { PATH };
+        let location = format!("push_stream_subscriber; {path} {name} a$no_such;");
+        // nginx itself finds these, after it has read the file.
+        let builder = Nginx::builder().location("/l", &location);
+        refusal(&builder, &["unknown \"no_such\" variable"]);
     }
     for name in [
-        "push_stream_last_received_message_time",
-        "push_stream_last_received_message_tag",
-        "push_stream_last_event_id",
-        "push_stream_allowed_origins",
+        "push_stream_channel_deleted_message_text",
+        "push_stream_ping_message_text",
+        "push_stream_wildcard_channel_prefix",
+        "push_stream_events_channel_id",
+        "push_stream_header_template",
+        "push_stream_message_template",
+        "push_stream_footer_template",
     ] {
-        // nginx itself finds these, after it has read the file.
-        refusal(&in_subscriber(&format!("{name} $no_such;")), &["unknown \"no_such\" variable"]);
+        accepted(&in_http(&format!("{name} a$no_such;")));
     }
-    let path = "push_stream_subscriber; push_stream_channels_path a$no_such;";
-    refusal(&Nginx::builder().location("/l", path), &["unknown \"no_such\" variable"]);
+    accepted(&in_http("push_stream_padding_by_user_agent a$no_such,1,2;"));
+}
+
+/// DIR-74, DIR-187: the events channel has an id that can be asked for, or none.
+#[test]
+fn events_channel_id() {
+    let with = |id: &str| {
+        let limit = "push_stream_max_channel_id_length 6;";
+        in_http(&format!("{limit} push_stream_events_channel_id \"{id}\";"))
+    };
+    for id in ["", "events", "e", "ALLE", "a.b"] {
+        accepted(&with(id));
+    }
+    for (id, reason) in [
+        ("ALL", "ALL and ids with an asterisk are for statistics"),
+        ("e*", "ALL and ids with an asterisk are for statistics"),
+        ("e/f", "it has a slash"),
+        ("e\\nf", "it has control characters"),
+        ("e.b3", "it ends like a backtrack"),
+        ("events1", "it is longer than push_stream_max_channel_id_length"),
+    ] {
+        refused(&with(id), &["push_stream_events_channel_id \"", reason]);
+    }
 }
 
 /// DIR-67..72, DIR-77..81, SUB-7, LIFE-24, LIFE-25: values that cannot be zero; the checks of the
@@ -180,10 +270,14 @@ fn zero() {
         ("push_stream_ping_message_interval", "0"),
         ("push_stream_ping_message_interval", "0ms"),
         ("push_stream_subscriber_connection_ttl", "0"),
+        ("push_stream_longpolling_connection_ttl", "0"),
         ("push_stream_wildcard_channel_max_qtd", "0"),
         ("push_stream_subscriber_max_pending", "0"),
     ] {
-        let builder = in_subscriber(&format!("{name} {zero};"));
-        refused(&builder.http("push_stream_wildcard_channel_prefix w;"), &[&not_zero(name)]);
+        for role in ROLES {
+            let location = format!("{role}; {PATH} {name} {zero};");
+            let builder = Nginx::builder().location("/l", &location);
+            refused(&builder.http("push_stream_wildcard_channel_prefix w;"), &[&not_zero(name)]);
+        }
     }
 }

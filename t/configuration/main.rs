@@ -6,6 +6,7 @@ mod support;
 
 mod directives;
 mod documentation;
+mod order;
 mod padding;
 mod rules;
 mod running;

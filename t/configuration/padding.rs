@@ -33,6 +33,16 @@ fn no_groups() {
     }
 }
 
+/// A value that is long or holds line breaks leaves one line, with its place.
+#[test]
+fn values_that_do_not_fit_the_log() {
+    let long = "x".repeat(3000);
+    let builder = in_subscriber(&format!("push_stream_padding_by_user_agent \"{long}\";"));
+    refused(&builder, &["padding pattern not match the value xxx", "xxx... in "]);
+    let broken = in_subscriber("push_stream_padding_by_user_agent \"a\nb\";");
+    refused(&broken, &["padding pattern not match the value a\\nb "]);
+}
+
 /// DIR-153, PAD-3: an expression that does not compile is named, with nginx's reason.
 #[test]
 fn expressions_that_do_not_compile() {

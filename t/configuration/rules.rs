@@ -13,7 +13,12 @@ fn roles() {
         "push_stream_publisher Admin;",
         "push_stream_subscriber;",
         "push_stream_subscriber STREAMING;",
+        "push_stream_subscriber polling;",
+        "push_stream_subscriber Long-Polling;",
+        "push_stream_subscriber EventSource;",
+        "push_stream_subscriber WebSocket;",
         "push_stream_channels_statistics;",
+        "push_stream_channels_statistics Prometheus;",
     ] {
         accepted(&location(&format!("{line} {PATH}")));
         accepted(&location(&format!("{PATH} {line}")));
@@ -21,16 +26,21 @@ fn roles() {
         refused(&location(line), &["push stream module: push_stream_channels_path must be set."]);
     }
     for value in ["bogus", "\"\""] {
-        let shown = format!("{}, accepted values (normal, admin)", value.trim_matches('"'));
-        refused(
-            &location(&format!("push_stream_publisher {value}; {PATH}")),
-            &["push stream module: invalid push_stream_publisher mode value: ", &shown],
-        );
-        let shown = format!("{}, accepted values (", value.trim_matches('"'));
-        refused(
-            &location(&format!("push_stream_subscriber {value}; {PATH}")),
-            &["push stream module: invalid push_stream_subscriber mode value: ", &shown],
-        );
+        for (role, what, allowed) in [
+            ("push_stream_publisher", "mode", "normal, admin"),
+            (
+                "push_stream_subscriber",
+                "mode",
+                "streaming, polling, long-polling, eventsource, websocket",
+            ),
+            ("push_stream_channels_statistics", "format", "prometheus"),
+        ] {
+            let text = format!(
+                "push stream module: invalid {role} {what} value: {}, accepted values ({allowed})",
+                value.trim_matches('"')
+            );
+            refused(&location(&format!("{role} {value}; {PATH}")), &[&text]);
+        }
     }
     let roles =
         ["push_stream_publisher", "push_stream_subscriber", "push_stream_channels_statistics"];
@@ -48,12 +58,20 @@ fn roles() {
     }
 }
 
-/// DIR-80, DIR-82..84, SUB-8..10.
+/// DIR-80, DIR-82..84, DIR-134, SUB-8..10.
 #[test]
 fn settings_that_contradict_each_other() {
-    for role in
-        ["push_stream_publisher", "push_stream_channels_statistics", "push_stream_subscriber"]
-    {
+    let blank_eventsource =
+        "push_stream_subscriber eventsource; push_stream_message_template \"\";";
+    accepted(&Nginx::builder().location("/l", &format!("{PATH} {blank_eventsource}")));
+    for role in [
+        "push_stream_publisher",
+        "push_stream_channels_statistics",
+        "push_stream_subscriber",
+        "push_stream_subscriber polling",
+        "push_stream_subscriber long-polling",
+        "push_stream_subscriber websocket",
+    ] {
         let blank = format!("{role}; {PATH} push_stream_message_template \"\";");
         refused(
             &Nginx::builder().location("/l", &blank),
@@ -97,15 +115,19 @@ fn header_template_file() {
     accepted(&in_subscriber(by_text).server(&by_file).http(by_text));
     refused(
         &in_subscriber(&format!("push_stream_header_template_file {file}.missing;")),
-        &[&format!("unable to open file \"{file}.missing\" for header template")],
+        &[&format!(
+            "push stream module: unable to open file \"{file}.missing\" for header template"
+        )],
     );
     refused(
         &in_subscriber(&format!("push_stream_header_template_file {dir};")),
-        &[&dir.to_string(), "for header template"],
+        &[&format!(
+            "push stream module: unable to read data from file \"{dir}\" for header template"
+        )],
     );
 }
 
-/// LIFE-1, LIFE-3, LIFE-5, DIR-66, DIR-89, DIR-90, DIR-92, DIR-94: the zone.
+/// LIFE-1, LIFE-3, LIFE-5, DIR-49, DIR-66, DIR-89, DIR-90, DIR-92..94: the zone.
 #[test]
 fn zone() {
     refused(
@@ -140,10 +162,17 @@ fn zone() {
             &["push_stream_shared_memory_size", "duplicate"],
         );
     }
-    refused(
-        &Nginx::builder().zone("1m taken").http("limit_req_zone $host zone=taken:1m rate=1r/s;"),
-        &["taken"],
-    );
+    // DIR-92, DIR-93: a name of another module's zone; any other is free.
+    let taken = "limit_req_zone $host zone=taken:1m rate=1r/s;";
+    for builder in [
+        Nginx::builder().zone("1m taken").http(taken),
+        Nginx::builder().no_zone().http(taken).http("push_stream_shared_memory_size 1m taken;"),
+    ] {
+        let elsewhere = "the shared memory zone \"taken\" is already declared for a different use";
+        refused(&builder, &[elsewhere]);
+    }
+    accepted(&Nginx::builder().zone("1m \"\""));
+    accepted(&Nginx::builder().zone("128k push_stream_module_global"));
     // DIR-66: the order of the lines does not matter.
     accepted(
         &Nginx::builder()
@@ -152,11 +181,23 @@ fn zone() {
     );
 }
 
+/// DIR-54, DIR-55: a content handler of another module and `if_modified_since` may stand on either
+/// side of a role.
+#[test]
+fn directives_of_other_modules() {
+    for other in ["empty_gif;", "if_modified_since exact;"] {
+        let location = |lines: &str| Nginx::builder().location("/l", lines);
+        accepted(&location(&format!("push_stream_publisher; {PATH} {other}")));
+        accepted(&location(&format!("{other} push_stream_publisher; {PATH}")));
+    }
+}
+
 /// DIR-56, DIR-75: without a role nothing is checked; DIR-58: nor below one.
 #[test]
 fn levels_without_a_role_are_not_checked() {
     accepted(&Nginx::builder().no_zone().bare());
-    accepted(&Nginx::builder().no_zone().bare().http("push_stream_message_ttl 0;"));
+    let unused = "push_stream_message_ttl 0; push_stream_events_channel_id ALL;";
+    accepted(&Nginx::builder().no_zone().bare().http(unused));
     accepted(&Nginx::builder().location("/l", "push_stream_ping_message_interval 0;"));
     let nested = format!(
         "push_stream_subscriber; {PATH} location /l/in {{ push_stream_message_template \"\"; }}"
