@@ -379,6 +379,22 @@ mod tests {
     }
 
     #[test]
+    fn a_long_poll_lasts_as_long_as_other_subscribers_unless_configured() {
+        // DIR-30, DIR-63: resolved once, after all levels are merged
+        let seconds = |n| Some(Duration::from_secs(n));
+        let server =
+            LocationSettings { subscriber_connection_ttl: seconds(3), ..Default::default() };
+        let mut location =
+            LocationSettings { subscriber_connection_ttl: seconds(1), ..with_path() };
+        location.inherit(&server);
+        let merged = subscriber(SubscriberMode::LongPolling, &location);
+        assert_eq!((merged.subscriber_ttl, merged.longpolling_ttl), (seconds(1), seconds(1)));
+        let own = LocationSettings { longpolling_connection_ttl: seconds(9), ..location };
+        let own = subscriber(SubscriberMode::LongPolling, &own);
+        assert_eq!((own.subscriber_ttl, own.longpolling_ttl), (seconds(1), seconds(9)));
+    }
+
+    #[test]
     fn templates_take_the_form_of_the_mode() {
         // DIR-129, DIR-130, DIR-133, DIR-134
         use SubscriberMode::{EventSource, LongPolling, Polling, Streaming, WebSocket};

@@ -1,7 +1,7 @@
 //! What must be set, and what excludes what.
 
-use crate::support::Nginx;
-use crate::{PATH, accepted, in_http, in_subscriber, refused};
+use crate::support::{Builder, Nginx};
+use crate::{PATH, accepted, in_http, in_subscriber, refusal, refused};
 
 /// DIR-50..54, SUB-1..3: modes and roles.
 #[test]
@@ -189,6 +189,40 @@ fn directives_of_other_modules() {
         let location = |lines: &str| Nginx::builder().location("/l", lines);
         accepted(&location(&format!("push_stream_publisher; {PATH} {other}")));
         accepted(&location(&format!("{other} push_stream_publisher; {PATH}")));
+    }
+}
+
+/// DIR-65, DIR-75: a check that fails names the line of the directive to blame, though it is made
+/// when the whole block was read; without one, that of the role.
+#[test]
+fn places() {
+    let line = |builder: &Builder, text: &str| {
+        let line = refusal(builder, &[text]);
+        line.rsplit_once("nginx.conf:").expect("a place").1.to_owned()
+    };
+    type With = fn(&str) -> Builder;
+    let http: With = |directive| in_http(&format!("\n\n{directive};\n\n"));
+    let server: With = |directive| {
+        let location = format!("push_stream_subscriber;\n{PATH}");
+        Nginx::builder().server(&format!("\n{directive};\n")).location("/l", &location)
+    };
+    let location: With = |directive| in_subscriber(&format!("\n\n{directive};\n\n"));
+    let role: With = |role| Nginx::builder().location("/l", &format!("\n\n{role};\n\n"));
+    for (with, directive) in [
+        (http, "push_stream_message_ttl 0"),
+        (http, "push_stream_events_channel_id *"),
+        (server, "push_stream_ping_message_interval 0"),
+        (server, "push_stream_padding_by_user_agent a"),
+        (location, "push_stream_subscriber_connection_ttl 0"),
+        (location, "push_stream_message_template ''"),
+        (location, "push_stream_wildcard_channel_max_qtd 1"),
+        (location, "push_stream_padding_by_user_agent (,1,1"),
+        (role, "push_stream_publisher"),
+    ] {
+        // nginx's own error at the same place.
+        let expected = line(&with("no_such_directive"), "unknown directive");
+        let seen = line(&with(directive), "push stream module: ");
+        assert_eq!(seen, expected, "{directive}");
     }
 }
 
