@@ -6,11 +6,12 @@ use nginx_sys::{
     ngx_conf_t, ngx_cycle_t, ngx_http_conf_ctx_t, ngx_http_module, ngx_http_request_t, ngx_module_t,
 };
 
-use super::location::{Location, TemplateTable};
+use super::location::Location;
 use super::main::Main;
 use super::place::{Place, Places};
 use super::role::Role;
 use super::settings::{LocationSettings, MainSettings};
+use super::templates::TemplateTable;
 use super::zone::SharedZone;
 use crate::ngx_ext::log::{self, Level};
 use crate::store::Zone;

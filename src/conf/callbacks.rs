@@ -11,11 +11,12 @@ use nginx_sys::{
 
 use super::access::{LocationConf, MainConf, main_conf_being_read};
 use super::error::CheckError;
-use super::location::{Location, TemplateTable};
+use super::location::Location;
 use super::main::Main;
 use super::padding::Padding;
 use super::place::{Place, Places};
 use super::settings::MainSettings;
+use super::templates::TemplateTable;
 use super::zone::SharedZone;
 use crate::ngx_ext::conf::{log_at, place_in_pool};
 use crate::ngx_ext::guard::guard;

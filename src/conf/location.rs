@@ -3,7 +3,6 @@
 //! The settings as configured stay apart from what is derived here, so that a nested level never
 //! inherits a derived value (DIR-64).
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::error::CheckError;
@@ -11,9 +10,8 @@ use super::main::Main;
 use super::padding::{Compile, Padding};
 use super::role::{Role, SubscriberMode};
 use super::settings::{DirectOutput, EventIds, Expanded, LocationSettings};
-use crate::protocol::event_stream;
+use super::templates::{TemplateRef, TemplateTable, Texts};
 use crate::protocol::padding::Minimums;
-use crate::protocol::template::Template;
 use crate::store::JoinRules;
 
 /// How much may wait behind the message being sent unless configured otherwise.
@@ -107,7 +105,7 @@ impl Location {
             settings.longpolling_connection_ttl,
             "push_stream_longpolling_connection_ttl",
         )?;
-        let texts = Texts::resolve(role, configured)?;
+        let texts = Texts::resolve(role, configured, templates)?;
         let wildcard_max = wildcard_max(settings.wildcard_channel_max_qtd, main)?;
         let max_pending = settings.subscriber_max_pending.unwrap_or(DEFAULT_MAX_PENDING);
         if max_pending == 0 {
@@ -125,7 +123,7 @@ impl Location {
             channel_info_on_publish: settings.channel_info_on_publish.unwrap_or(true),
             authorized_channels_only: settings.authorized_channels_only.unwrap_or(false),
             header: texts.header,
-            message_template: templates.intern(&texts.message_template, texts.kind),
+            message_template: texts.message,
             footer: texts.footer,
             wildcard_max,
             ping_interval,
@@ -149,42 +147,6 @@ impl Location {
     }
 }
 
-/// The templates of a location in the form of its mode.
-struct Texts {
-    header: Vec<u8>,
-    message_template: Vec<u8>,
-    kind: TemplateKind,
-    footer: Vec<u8>,
-}
-
-impl Texts {
-    /// Derives the templates from those configured, which stay as they are (DIR-64). A blank message
-    /// template is refused, except that an event stream replaces it (DIR-80, DIR-134).
-    fn resolve(role: Role, settings: &LocationSettings) -> Result<Self, CheckError> {
-        let header = settings.header_template.as_deref().unwrap_or_default();
-        let message_template = settings.message_template.as_deref().unwrap_or(b"~text~");
-        let footer = settings.footer_template.as_deref().unwrap_or_default();
-        match role {
-            Role::Subscriber(SubscriberMode::EventSource) => Ok(Self {
-                header: match header {
-                    b"" => b": \n".to_vec(),
-                    header => event_stream::comment(header),
-                },
-                message_template: event_stream::message_template(message_template),
-                kind: TemplateKind::EventStream,
-                footer: event_stream::comment(footer),
-            }),
-            _ if message_template.is_empty() => Err(CheckError::BlankMessageTemplate),
-            _ => Ok(Self {
-                header: header.to_vec(),
-                message_template: message_template.to_vec(),
-                kind: TemplateKind::Plain,
-                footer: footer.to_vec(),
-            }),
-        }
-    }
-}
-
 /// The limit of DIR-176. It falls back to the main maximum, but only where wildcard channels
 /// exist at all: a main maximum without a prefix limits nothing (the sane reading of DIR-83).
 fn wildcard_max(configured: Option<u64>, main: &Main) -> Result<Option<u64>, CheckError> {
@@ -198,41 +160,6 @@ fn wildcard_max(configured: Option<u64>, main: &Main) -> Result<Option<u64>, Che
             Err(CheckError::WildcardMaxTooLarge { wanted, available })
         }
         (Some(wanted), _) => Ok(Some(wanted)),
-    }
-}
-
-/// How a message goes through its template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TemplateKind {
-    /// As a whole.
-    Plain,
-    /// Line by line, as an event (DIR-136).
-    EventStream,
-}
-
-/// A message template and its number within this configuration: locations with the same template
-/// of the same kind share one, so that a worker formats a message once for all of them (DIR-120).
-#[derive(Clone)]
-pub struct TemplateRef {
-    pub index: usize,
-    pub kind: TemplateKind,
-    pub template: Rc<Template>,
-}
-
-/// The distinct message templates of a configuration.
-#[derive(Default)]
-pub struct TemplateTable(Vec<TemplateRef>);
-
-impl TemplateTable {
-    fn intern(&mut self, source: &[u8], kind: TemplateKind) -> TemplateRef {
-        let same = |known: &&TemplateRef| known.kind == kind && known.template.source() == source;
-        if let Some(known) = self.0.iter().find(same) {
-            return known.clone();
-        }
-        let template = Rc::new(Template::parse(source));
-        let new = TemplateRef { index: self.0.len(), kind, template };
-        self.0.push(new.clone());
-        new
     }
 }
 
@@ -366,19 +293,6 @@ mod tests {
     }
 
     #[test]
-    fn equal_templates_share_a_number() {
-        let mut table = TemplateTable::default();
-        let first = table.intern(b"~text~", TemplateKind::Plain);
-        let second = table.intern(b"~id~", TemplateKind::Plain);
-        let again = table.intern(b"~text~", TemplateKind::Plain);
-        let other_kind = table.intern(b"~text~", TemplateKind::EventStream);
-        assert_eq!((first.index, second.index, again.index), (0, 1, 0));
-        assert_eq!((other_kind.index, table.0.len()), (2, 3));
-        assert!(Rc::ptr_eq(&first.template, &again.template));
-        assert!(!Rc::ptr_eq(&first.template, &other_kind.template));
-    }
-
-    #[test]
     fn a_long_poll_lasts_as_long_as_other_subscribers_unless_configured() {
         // DIR-30, DIR-63: resolved once, after all levels are merged
         let seconds = |n| Some(Duration::from_secs(n));
@@ -392,35 +306,6 @@ mod tests {
         let own = LocationSettings { longpolling_connection_ttl: seconds(9), ..location };
         let own = subscriber(SubscriberMode::LongPolling, &own);
         assert_eq!((own.subscriber_ttl, own.longpolling_ttl), (seconds(1), seconds(9)));
-    }
-
-    #[test]
-    fn templates_take_the_form_of_the_mode() {
-        // DIR-129, DIR-130, DIR-133, DIR-134
-        use SubscriberMode::{EventSource, LongPolling, Polling, Streaming, WebSocket};
-        let written = LocationSettings {
-            header_template: Some(b"h1\rh2".to_vec()),
-            message_template: Some(b"<~text~>".to_vec()),
-            footer_template: Some(b"f".to_vec()),
-            ..with_path()
-        };
-        let texts = |location: &Location| {
-            let template = location.message_template.template.source();
-            [&location.header[..], template, &location.footer].map(|t| t.escape_ascii().to_string())
-        };
-        for mode in [Streaming, Polling, LongPolling, WebSocket] {
-            let location = subscriber(mode, &written);
-            assert_eq!(texts(&location), ["h1\\rh2", "<~text~>", "f"]);
-            assert_eq!(location.message_template.kind, TemplateKind::Plain);
-        }
-        let location = subscriber(EventSource, &written);
-        assert_eq!(texts(&location), [": h1\\n: h2\\n", "data: <~text~>", ": f\\n"]);
-        assert_eq!(location.message_template.kind, TemplateKind::EventStream);
-        let blank = LocationSettings { message_template: Some(Vec::new()), ..with_path() };
-        let location = subscriber(EventSource, &blank);
-        assert_eq!(texts(&location), [": \\n", "data: ~text~", ""]);
-        let breaks = LocationSettings { header_template: Some(b"\r\n".to_vec()), ..with_path() };
-        assert_eq!(texts(&subscriber(EventSource, &breaks))[0], "");
     }
 
     #[test]

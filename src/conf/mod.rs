@@ -2,7 +2,8 @@
 //!
 //! The pure part, which builds without nginx: [`directives`] is the table of all directives,
 //! [`value`] holds the grammars of their arguments, [`settings`] what was written at each level
-//! and how levels inherit, [`main`] and [`location`] what follows from it: defaults and checks.
+//! and how levels inherit, [`main`] and [`location`] what follows from it: defaults and checks, with
+//! [`templates`] and [`padding`] for what a subscriber's mode makes of them.
 //! What nginx calls is in `commands` (one directive), `callbacks` (create, merge, check) and
 //! `zone` (the shared memory); `access` finds the result again from a request or a cycle.
 
@@ -15,6 +16,7 @@ pub mod padding;
 pub mod place;
 pub mod role;
 pub mod settings;
+pub mod templates;
 pub mod value;
 
 #[cfg(feature = "nginx")]
@@ -28,10 +30,11 @@ mod documentation;
 #[cfg(feature = "nginx")]
 mod zone;
 
-pub use location::{Location, TemplateKind, TemplateRef};
+pub use location::Location;
 pub use main::Main;
 pub use role::{PublisherMode, Role, StatisticsFormat, SubscriberMode};
 pub use settings::{DirectOutput, Expanded};
+pub use templates::{TemplateKind, TemplateRef};
 
 #[cfg(feature = "nginx")]
 pub use access::{
