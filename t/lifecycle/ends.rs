@@ -73,3 +73,35 @@ async fn a_single_process() {
     assert_eq!(streams[0].line().await, "-2 one Channel deleted");
     assert_eq!(streams[0].rest().await, (Vec::new(), End::Clean));
 }
+
+/// With `error_log ... debug` nginx tells of each timer, and reads it for that: of the workers' own, of
+/// pings, and of subscribers' ends.
+#[tokio::test]
+async fn a_log_that_tells_everything() {
+    let nginx = Nginx::builder()
+        .main("error_log debug.log debug;")
+        .http("push_stream_message_ttl 1s; push_stream_ping_message_text ping;")
+        .subscriber(
+            "timed",
+            "push_stream_ping_message_interval 100ms; push_stream_subscriber_connection_ttl 1s;
+             push_stream_message_template \"~text~\\n\"; push_stream_footer_template FOOT;",
+        )
+        .start()
+        .await;
+    let workers = nginx.worker_pids();
+    for _ in 0..3 {
+        nginx.publish("d", "x").await;
+        let mut streams = Vec::new();
+        for _ in 0..8 {
+            streams.push(nginx.stream("/timed/d").await);
+        }
+        for stream in &mut streams {
+            assert_eq!(stream.lines(3).await, ["ping"; 3]);
+            assert_eq!(stream.rest().await.1, End::Clean);
+        }
+        nginx.wait_channel_stat("d", "stored_messages", 0).await;
+    }
+    assert_eq!(nginx.worker_pids(), workers);
+    nginx.reload().await;
+    nginx.publish("d", "x").await;
+}
