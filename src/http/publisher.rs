@@ -55,6 +55,17 @@ pub fn handle(exchange: &Exchange<'_>, mode: PublisherMode) -> ngx_int_t {
     if request.method() == NGX_HTTP_GET {
         return channels::show(exchange, named.0.iter().map(|id| &**id));
     }
+    if request.bits().request_body_no_buffering() {
+        // Another location has handed it on as it arrived, and then this one was chosen.
+        request.log(
+            Level::Error,
+            format_args!(
+                "push stream module: the request body was passed on unbuffered, channel {}",
+                Quoted(named.0.first().map_or(&[], |id| id))
+            ),
+        );
+        return answer::empty(request, 500);
+    }
     match request.set_state(conf::ctx_index(), named) {
         Ok(()) => request.read_body(body_read),
         Err(OutOfMemory) => INTERNAL_ERROR,
@@ -178,6 +189,9 @@ fn fail(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]], error: StoreErro
 /// DELETE: each channel's subscribers are told with the body, or else the configured text
 /// (PUB-84..87).
 fn delete(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t {
+    if worker::slot().is_none() {
+        return fail(exchange, ids, text, StoreError::Full);
+    }
     let text = (!text.is_empty()).then_some(text);
     let mut deleted = false;
     for id in ids {

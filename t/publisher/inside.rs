@@ -10,7 +10,7 @@ fn text_of(nginx: &Nginx, id: &str) -> impl Future<Output = String> {
     async { call.stream().await.line().await }
 }
 
-/// A named location takes method and body of the request it takes over; a URI is asked with GET, as
+/// PUB-104: a named location takes method and body of the request it takes over; a URI is asked with GET, as
 /// nginx does.
 #[tokio::test]
 async fn internal_redirects() {
@@ -45,7 +45,7 @@ async fn internal_redirects() {
     }
 }
 
-/// nginx's mirror publishes a copy of what goes to another location.
+/// PUB-105: nginx's mirror publishes a copy of what goes to another location.
 #[tokio::test]
 async fn a_mirrored_request() {
     let nginx = Nginx::builder()
@@ -71,7 +71,7 @@ async fn a_mirrored_request() {
     assert_eq!(copies.line().await, "-2 copy the end");
 }
 
-/// What a page includes is the information about the channels, or nothing.
+/// PUB-105: what a page includes is the information about the channels, or nothing.
 #[tokio::test]
 async fn an_included_answer() {
     let nginx = Nginx::builder().location("/page", "ssi on; ssi_types *; root html;").start().await;

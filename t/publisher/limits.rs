@@ -155,3 +155,35 @@ async fn a_refusal_changes_nothing() {
     nginx.publish("b", "x").await;
     nginx.post("/pub?id=c", "x").await.assert_refused(403, EXCEEDED);
 }
+
+/// PUB-80, PUB-84: a worker for which the zone has no place says so, to DELETE as well, and does not deny
+/// that there is a channel.
+#[tokio::test]
+async fn more_workers_than_the_zone_serves() {
+    let nginx = Nginx::builder()
+        .workers(40)
+        .zone("128k")
+        .expect_log("is too small for so many workers")
+        .expect_log("unable to allocate message")
+        .start()
+        .await;
+    let full = Some("Not enough shared memory.");
+    let (mut published, mut deleted, mut refused) = (0, 0, [0, 0]);
+    while published == 0 || deleted == 0 || refused.contains(&0) {
+        let answer = nginx.post("/pub?id=a", "x").await;
+        if answer.status == 500 {
+            answer.assert_refused(500, full);
+            refused[0] += 1;
+            continue;
+        }
+        published += 1;
+        let answer = nginx.delete("/pub?id=a").await;
+        if answer.status == 500 {
+            answer.assert_refused(500, full);
+            refused[1] += 1;
+        } else {
+            answer.assert_refused(200, Some("Channel deleted."));
+            deleted += 1;
+        }
+    }
+}

@@ -137,6 +137,81 @@ async fn a_body_whose_file_is_damaged() {
     serving.await.expect("the other server");
 }
 
+/// PUB-104: a body that another location has passed on as it arrived is not to be had whole, and its rest is not
+/// published.
+#[tokio::test]
+async fn a_body_that_went_elsewhere() {
+    let backend = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = backend.local_addr().expect("an address").port();
+    let serving = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut socket, _) = backend.accept().await.expect("a connection");
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"now leave") {
+                assert!(socket.read_buf(&mut seen).await.expect("bytes") > 0, "too few bytes");
+            }
+        }
+    });
+    let nginx = Nginx::builder()
+        .location(
+            "/first",
+            &format!(
+                "proxy_request_buffering off; proxy_http_version 1.1;
+                 proxy_pass http://127.0.0.1:{port}; error_page 502 = @publish;"
+            ),
+        )
+        .location(
+            "@publish",
+            "push_stream_publisher; push_stream_channels_path $arg_id; push_stream_store_messages on;",
+        )
+        .expect_log("upstream prematurely closed connection")
+        .expect_log("the request body was passed on unbuffered, channel \"part\"")
+        .start()
+        .await;
+    for rest in [1000, 0] {
+        let mut raw = nginx.raw().await;
+        let parts = ["x".repeat(20_000), "now leave".to_owned()];
+        let length = parts.concat().len() + rest;
+        raw.request("POST /first?id=part", &[&format!("Content-Length: {length}")]).await;
+        for part in parts {
+            raw.send(part).await;
+        }
+        let answer = raw.answer().await;
+        assert_eq!((answer.status(), answer.body.len()), (500, 0), "{answer:?}");
+        assert!(nginx.channel("part").await.is_none());
+    }
+    serving.await.expect("the other server");
+}
+
+/// PUB-103: a worker that is to end serves the requests whose bodies it is still reading.
+#[tokio::test]
+async fn bodies_over_a_reload() {
+    let nginx = Nginx::start().await;
+    nginx.publish("doomed", "x").await;
+    let mut uploads = Vec::new();
+    for start in ["POST /pub?id=kept", "DELETE /pub?id=doomed", "POST /pub?id=*"] {
+        let mut raw = nginx.raw().await;
+        raw.request(start, &["Content-Length: 100000"]).await;
+        raw.send([b'a'; 50_000]).await;
+        uploads.push(raw);
+    }
+    wait_body_files(&nginx, 2).await;
+    nginx.reload().await;
+    let mut told = nginx.stream("/raw?id=doomed").await;
+    let mut reads = nginx.stream("/raw?id=kept").await;
+    let text = [[b'a'; 50_000], [b'b'; 50_000]].concat();
+    for (raw, status) in uploads.iter_mut().zip([200, 200, 403]) {
+        raw.send([b'b'; 50_000]).await;
+        let answer = raw.answer().await;
+        assert_eq!(answer.status(), status);
+        raw.expect_close().await;
+    }
+    assert!(reads.exactly(100_000).await == text);
+    assert!(told.rest().await.0 == text);
+    wait_for("the old workers to end", || async { nginx.retiring_pids().is_empty().then_some(()) })
+        .await;
+}
+
 /// How much a process may map beyond what it has; all it wants if none.
 fn limit_memory(pid: Pid, more: Option<u64>) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
