@@ -60,14 +60,15 @@ pub fn not_allowed(request: Request<'_>, methods: &str) -> ngx_int_t {
     }
 }
 
-/// Answers 200 with a JSON body (PUB-8). The request's body, if it was not read, goes with it.
-pub fn json(request: Request<'_>, body: &[u8]) -> ngx_int_t {
+/// Answers 200 with a body (PUB-8, STAT-22); HEAD with its head alone. The request's body, if it was
+/// not read, goes with it.
+pub fn body(request: Request<'_>, content_type: &'static str, body: Vec<u8>) -> ngx_int_t {
     if let Err(rc) = request.discard_body() {
         return rc;
     }
     request.set_status(200);
     request.set_content_length(body.len());
-    request.set_content_type("application/json");
+    request.set_content_type(content_type);
     match request.send_header() {
         rc if rc != NGX_OK as ngx_int_t => rc,
         _ if request.bits().header_only() => NGX_OK as ngx_int_t,

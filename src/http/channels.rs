@@ -4,10 +4,11 @@ use nginx_sys::{ngx_cycle, ngx_int_t};
 use smallvec::SmallVec;
 
 use super::refusal::Refusal;
-use super::{Exchange, answer};
+use super::{Exchange, INTERNAL_ERROR, answer};
 use crate::ngx_ext::log::{Level, Quoted};
+use crate::protocol::accept::{self, Representation};
 use crate::protocol::channel_path::PathError;
-use crate::protocol::statistics::{self, ChannelInfo, GroupHead};
+use crate::protocol::statistics::{ChannelInfo, GroupHead};
 use crate::store;
 
 /// The `ChannelInfo` of the store, with the id that answers show.
@@ -20,29 +21,41 @@ pub fn shown(id: &[u8], info: store::ChannelInfo) -> ChannelInfo<'_> {
     }
 }
 
+/// How a publisher's answer tells about channels (PUB-54..57).
+pub fn representation(exchange: &Exchange<'_>) -> Representation {
+    accept::channels(exchange.request.header_lines("Accept"))
+}
+
 /// Answers with those of the channels that exist, or 404 (PUB-33, STAT-7..9).
-pub fn show<'a>(exchange: &Exchange<'_>, ids: impl IntoIterator<Item = &'a [u8]>) -> ngx_int_t {
+pub fn find<'a>(
+    exchange: &Exchange<'_>,
+    ids: impl IntoIterator<Item = &'a [u8]>,
+    representation: Representation,
+) -> ngx_int_t {
     let found: SmallVec<[_; 4]> =
         ids.into_iter().filter_map(|id| Some(shown(id, exchange.zone.channel_info(id)?))).collect();
-    match body(exchange, &found) {
-        Some(body) => answer::json(exchange.request, &body),
-        None => answer::empty(exchange.request, 404),
+    match found[..] {
+        [] => answer::empty(exchange.request, 404),
+        _ => show(exchange, &found, representation),
     }
 }
 
-/// The body for the channels that were found: one alone or a group (PUB-50, STAT-29, STAT-30);
-/// `None` when there are none.
-pub fn body(exchange: &Exchange<'_>, found: &[ChannelInfo<'_>]) -> Option<Vec<u8>> {
+/// Answers with one channel alone or several as a group (PUB-50, STAT-29, STAT-30).
+pub fn show(
+    exchange: &Exchange<'_>,
+    found: &[ChannelInfo<'_>],
+    Representation { format, content_type }: Representation,
+) -> ngx_int_t {
     let mut body = Vec::new();
     match found {
-        [] => return None,
-        [one] => statistics::json_channel(one, &mut body),
+        [] => return INTERNAL_ERROR,
+        [one] => format.channel(one, &mut body),
         several => {
-            let totals = exchange.zone.totals(now());
-            statistics::json_group(&group_head(&totals), several.iter().copied(), &mut body);
+            let head = group_head(&exchange.zone.totals(now()));
+            format.group(&head, several.iter().copied(), &mut body);
         }
     }
-    Some(body)
+    answer::body(exchange.request, content_type, body)
 }
 
 /// What stands first in group and summary (STAT-42..45, STAT-56).

@@ -75,7 +75,7 @@ pub unsafe extern "C" fn content_handler(r: *mut ngx_http_request_t) -> ngx_int_
             let Some(exchange) = Exchange::of(r) else { return INTERNAL_ERROR };
             match exchange.location.role {
                 Role::Publisher(mode) => publisher::handle(&exchange, mode),
-                Role::Statistics(_) => statistics::handle(&exchange),
+                Role::Statistics(format) => statistics::handle(&exchange, format),
                 Role::Subscriber(SubscriberMode::Streaming) => subscriber::handle(&exchange),
                 Role::Subscriber(_) => {
                     answer::refuse(exchange.request, refusal::Refusal::ModeNotAvailable)

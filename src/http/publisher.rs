@@ -53,7 +53,8 @@ pub fn handle(exchange: &Exchange<'_>, mode: PublisherMode) -> ngx_int_t {
     };
 
     if request.method() == NGX_HTTP_GET {
-        return channels::show(exchange, named.0.iter().map(|id| &**id));
+        let ids = named.0.iter().map(|id| &**id);
+        return channels::find(exchange, ids, channels::representation(exchange));
     }
     if request.bits().request_body_no_buffering() {
         // Another location has handed it on as it arrived, and then this one was chosen.
@@ -162,10 +163,7 @@ fn publish(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t 
             shown.iter().map(|info| (info.id, *info)).collect();
         shown.iter_mut().for_each(|info| *info = last[info.id]);
     }
-    match channels::body(exchange, &shown) {
-        Some(body) => answer::json(request, &body),
-        None => INTERNAL_ERROR,
-    }
+    channels::show(exchange, &shown, channels::representation(exchange))
 }
 
 /// The store took nothing more (PUB-78..82).

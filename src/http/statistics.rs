@@ -1,13 +1,17 @@
-//! A statistics location: the summary, every channel, those of a prefix, or some by name.
+//! A statistics location: the summary, every channel, those of a prefix, some by name, or metrics.
 
-use nginx_sys::{NGX_HTTP_GET, ngx_int_t};
+use nginx_sys::{NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_int_t};
 use smallvec::SmallVec;
 
 use super::refusal::Refusal;
 use super::{Exchange, INTERNAL_ERROR, answer, channels};
+use crate::conf::StatisticsFormat;
 use crate::ngx_ext::request::OutOfMemory;
+use crate::protocol::accept::{self, Representation, Statistics};
 use crate::protocol::channel_path::{self, Item};
-use crate::protocol::statistics::{self, JsonGroup, Summary, WorkerInfo};
+use crate::protocol::metrics::{self, Exposition, Metrics};
+use crate::protocol::statistics::{Format, Group, Summary, WorkerInfo};
+use crate::store::{DropCause, Mode, WorkerInfo as WorkerTotals};
 use crate::worker;
 
 /// The source the module was built from; 40 hex digits, zeroes where the build could not tell (STAT-21).
@@ -23,31 +27,53 @@ enum Question<'a> {
     Ids(SmallVec<[&'a [u8]; 4]>),
 }
 
-/// Answers a request to a statistics location; nothing is created or renewed (STAT-16).
-pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
+/// Answers a request to a statistics location; nothing is created or renewed (STAT-16). HEAD gets the
+/// head of what GET would get (STAT-1).
+pub fn handle(exchange: &Exchange<'_>, format: StatisticsFormat) -> ngx_int_t {
     let request = exchange.request;
     if let Err(OutOfMemory) = answer::begin(request) {
         return INTERNAL_ERROR;
     }
-    if request.method() != NGX_HTTP_GET {
-        return answer::not_allowed(request, "GET");
+    if !matches!(request.method(), NGX_HTTP_GET | NGX_HTTP_HEAD) {
+        return answer::not_allowed(request, "GET, HEAD");
     }
     let version = env!("CARGO_PKG_VERSION").as_bytes();
     let begun = request
         .push_header("X-Nginx-PushStream-Tag", version)
-        .and_then(|()| request.push_header("X-Nginx-PushStream-Commit", COMMIT.as_bytes()))
-        .and_then(|()| exchange.decoded(&exchange.location.channels_path));
-    let Ok(path) = begun else { return INTERNAL_ERROR };
+        .and_then(|()| request.push_header("X-Nginx-PushStream-Commit", COMMIT.as_bytes()));
+    if let Err(OutOfMemory) = begun {
+        return INTERNAL_ERROR;
+    }
 
+    let statistics = match format {
+        StatisticsFormat::Negotiated => accept::statistics(request.header_lines("Accept")),
+        StatisticsFormat::Prometheus => Statistics::Metrics(Exposition::Prometheus),
+    };
+    match statistics {
+        Statistics::Channels(representation) => channels(exchange, representation),
+        // They are the zone's, whatever the path names (STAT-66, STAT-68).
+        Statistics::Metrics(exposition) => {
+            answer::body(request, exposition.content_type(), metrics(exchange, exposition))
+        }
+    }
+}
+
+/// Answers about what the channels path names (STAT-3..10).
+fn channels(exchange: &Exchange<'_>, representation: Representation) -> ngx_int_t {
+    let request = exchange.request;
+    let Ok(path) = exchange.decoded(&exchange.location.channels_path) else {
+        return INTERNAL_ERROR;
+    };
+    let Representation { format, content_type } = representation;
     if path.is_empty() {
-        return answer::json(request, &summary(exchange));
+        return answer::body(request, content_type, summary(exchange, format));
     }
     match question(exchange, &path) {
-        Ok(Question::Prefix(prefix)) => match list(exchange, prefix) {
-            Some(body) => answer::json(request, &body),
+        Ok(Question::Prefix(prefix)) => match list(exchange, prefix, format) {
+            Some(body) => answer::body(request, content_type, body),
             None => INTERNAL_ERROR,
         },
-        Ok(Question::Ids(ids)) => channels::show(exchange, ids),
+        Ok(Question::Ids(ids)) => channels::find(exchange, ids, representation),
         Err(refusal) => answer::refuse(request, refusal),
     }
 }
@@ -74,7 +100,7 @@ fn question<'a>(exchange: &Exchange<'_>, path: &'a [u8]) -> Result<Question<'a>,
 }
 
 /// The zone as a whole, from one snapshot (STAT-36..63).
-fn summary(exchange: &Exchange<'_>) -> Vec<u8> {
+fn summary(exchange: &Exchange<'_>, format: Format) -> Vec<u8> {
     let now = channels::now();
     let totals = exchange.zone.totals(now);
     let summary = Summary {
@@ -96,17 +122,58 @@ fn summary(exchange: &Exchange<'_>) -> Vec<u8> {
             .collect(),
     };
     let mut body = Vec::new();
-    statistics::json_summary(&summary, &mut body);
+    format.summary(&summary, &mut body);
+    body
+}
+
+/// The zone as a whole for a scraper, from one snapshot (STAT-68..71).
+fn metrics(exchange: &Exchange<'_>, exposition: Exposition) -> Vec<u8> {
+    const MODES: [(&str, Mode); 4] = [
+        ("streaming", Mode::Streaming),
+        ("long_polling", Mode::LongPolling),
+        ("eventsource", Mode::EventSource),
+        ("websocket", Mode::WebSocket),
+    ];
+    const CAUSES: [(&str, DropCause); 3] = [
+        ("slow_reader", DropCause::SlowReader),
+        ("memory", DropCause::Memory),
+        ("ttl", DropCause::Ttl),
+    ];
+    let now = channels::now();
+    let totals = exchange.zone.totals(now);
+    let worker = |worker: &WorkerTotals| metrics::Worker {
+        pid: worker.pid.into(),
+        started: worker.started,
+        subscribers: MODES.map(|(name, mode)| (name, worker.subscribers[mode as usize])).into(),
+    };
+    let metrics = Metrics {
+        channels: totals.channels,
+        wildcard_channels: totals.wildcard_channels,
+        channels_in_delete: totals.channels_in_delete,
+        channels_in_trash: totals.channels_in_trash,
+        published: totals.published,
+        stored: totals.stored,
+        messages_in_trash: totals.messages_in_trash,
+        delivered: totals.delivered,
+        dropped: CAUSES.map(|(name, cause)| (name, totals.dropped[cause as usize])).into(),
+        used: totals.used,
+        free: totals.free,
+        largest_free: totals.largest_free,
+        started: now.saturating_sub(totals.uptime),
+        workers: totals.workers.iter().map(worker).collect(),
+    };
+    let mut body = Vec::new();
+    exposition.write(&metrics, &mut body);
     body
 }
 
 /// The channels of a prefix, in order of creation, however few (STAT-10, STAT-31, STAT-35). `None`
 /// only when this worker has no place in the zone yet.
-fn list(exchange: &Exchange<'_>, prefix: &[u8]) -> Option<Vec<u8>> {
+fn list(exchange: &Exchange<'_>, prefix: &[u8], format: Format) -> Option<Vec<u8>> {
     let me = worker::slot()?;
     let mut body = Vec::new();
-    let mut group =
-        JsonGroup::begin(&channels::group_head(&exchange.zone.totals(channels::now())), &mut body);
+    let head = channels::group_head(&exchange.zone.totals(channels::now()));
+    let mut group = Group::begin(format, &head, &mut body);
     exchange.zone.list(me, prefix, |id, info| group.push(&channels::shown(id, info)));
     group.finish();
     Some(body)

@@ -1,37 +1,41 @@
 //! Request headers that were sent, response headers to send.
 
+use std::iter::successors;
+
 use nginx_sys::{ngx_http_request_t, ngx_list_push, ngx_list_t, ngx_table_elt_t};
 
 use super::str;
 
-/// The value of the first request header of this name, in any letter case.
+/// The values of the request headers of this name, in any letter case, in their order.
 ///
 /// The list is walked as nginx 1.22 and later have it: only newer ones link repeated headers.
 ///
 /// # Safety
 /// `r` must be a live request; the value lives as long as it does.
-pub unsafe fn first<'r>(r: *const ngx_http_request_t, name: &str) -> Option<&'r [u8]> {
+pub unsafe fn named<'r>(
+    r: *const ngx_http_request_t,
+    name: &str,
+) -> impl Iterator<Item = &'r [u8]> {
     // SAFETY: the caller vouches for the request; parts and elements are those of a list of
     // headers, which does not change once the head was read.
-    unsafe {
-        let headers: &ngx_list_t = &(*r).headers_in.headers;
-        let mut part = &raw const headers.part;
-        while let Some(elements) = part.as_ref() {
-            for i in 0..elements.nelts {
-                let header = &*elements.elts.cast::<ngx_table_elt_t>().add(i);
-                // A hash of 0 marks a header that a module has removed.
-                if header.hash != 0 && header.key.as_bytes().eq_ignore_ascii_case(name.as_bytes()) {
-                    let value = header.value;
-                    return Some(match value.len {
-                        0 => &[],
-                        len => std::slice::from_raw_parts(value.data, len),
-                    });
-                }
-            }
-            part = elements.next;
-        }
-        None
-    }
+    let parts = unsafe {
+        let headers: &'r ngx_list_t = &(*r).headers_in.headers;
+        successors(Some(&headers.part), |part| part.next.as_ref())
+    };
+    let elements = parts.flat_map(|part| {
+        let first = part.elts.cast::<ngx_table_elt_t>();
+        // SAFETY: as above.
+        (0..part.nelts).map(move |i| unsafe { &*first.add(i) })
+    });
+    // A hash of 0 marks a header that a module has removed.
+    let wanted = elements.filter(move |header| {
+        header.hash != 0 && header.key.as_bytes().eq_ignore_ascii_case(name.as_bytes())
+    });
+    wanted.map(|header| match header.value.len {
+        0 => &[],
+        // SAFETY: the value lies in the request's memory.
+        len => unsafe { std::slice::from_raw_parts(header.value.data, len) },
+    })
 }
 
 /// Appends a response header; the value is copied. `None` when memory ran out.

@@ -7,9 +7,9 @@ use std::io;
 use std::marker::PhantomData;
 
 use nginx_sys::{
-    NGX_DONE, NGX_ERROR, NGX_HTTP_SPECIAL_RESPONSE, NGX_OK, ngx_chain_t, ngx_create_temp_buf,
+    NGX_DONE, NGX_ERROR, NGX_HTTP_SPECIAL_RESPONSE, NGX_OK, ngx_buf_t, ngx_chain_t,
     ngx_http_discard_request_body, ngx_http_output_filter, ngx_http_read_client_request_body,
-    ngx_http_request_t, ngx_http_send_header, ngx_int_t, ngx_log_t, ngx_uint_t,
+    ngx_http_request_t, ngx_http_send_header, ngx_int_t, ngx_log_t, ngx_pcalloc, ngx_uint_t,
 };
 
 use super::complex_value::ComplexValue;
@@ -72,8 +72,13 @@ impl<'r> Request<'r> {
 
     /// The first request header of this name.
     pub fn header(self, name: &str) -> Option<&'r [u8]> {
+        self.header_lines(name).next()
+    }
+
+    /// All request headers of this name, in their order.
+    pub fn header_lines(self, name: &str) -> impl Iterator<Item = &'r [u8]> {
         // SAFETY: `from_raw` was promised a live request.
-        unsafe { headers::first(self.r, name) }
+        unsafe { headers::named(self.r, name) }
     }
 
     /// The value of a setting with variables for this request. The configuration must be the one
@@ -101,11 +106,12 @@ impl<'r> Request<'r> {
         unsafe { (*self.r).headers_out.content_length_n = len as _ };
     }
 
+    /// With its parameters; nginx's own settings (`gzip_types`) go by what stands before them.
     pub fn set_content_type(self, content_type: &'static str) {
         // SAFETY: `from_raw` was promised a live request.
         let out = unsafe { &mut (*self.r).headers_out };
         out.content_type = str::constant(content_type);
-        out.content_type_len = content_type.len();
+        out.content_type_len = content_type.find(';').unwrap_or(content_type.len());
         out.content_type_lowcase = std::ptr::null_mut();
     }
 
@@ -115,14 +121,22 @@ impl<'r> Request<'r> {
         unsafe { ngx_http_send_header(self.r) }
     }
 
-    /// Sends `bytes` as the whole body, after the head; nginx's return code.
-    pub fn send_whole_body(self, bytes: &[u8]) -> ngx_int_t {
-        // SAFETY: `from_raw` was promised a live request; the buffer has room for the bytes.
+    /// Sends `bytes` as the whole body, after the head; nginx's return code. They live as long as
+    /// the request: a long list is not copied once more.
+    pub fn send_whole_body(self, bytes: Vec<u8>) -> ngx_int_t {
+        // SAFETY: `from_raw` was promised a live request; the buffer shows the bytes, which move no
+        // more and which nobody but the output filters reads.
         unsafe {
-            let buf = ngx_create_temp_buf((*self.r).pool, bytes.len());
-            let Some(b) = buf.as_mut() else { return NGX_ERROR as ngx_int_t };
-            b.pos.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            let bytes = conf::place_in_pool((*self.r).pool, bytes);
+            let buf: *mut ngx_buf_t = ngx_pcalloc((*self.r).pool, size_of::<ngx_buf_t>()).cast();
+            let (Some(bytes), Some(b)) = (bytes.as_mut(), buf.as_mut()) else {
+                return NGX_ERROR as ngx_int_t;
+            };
+            b.pos = bytes.as_mut_ptr();
             b.last = b.pos.add(bytes.len());
+            b.start = b.pos;
+            b.end = b.last;
+            b.set_memory(u32::from(!bytes.is_empty()));
             b.set_last_buf(u32::from(self.r == (*self.r).main));
             b.set_last_in_chain(1);
             let mut out = ngx_chain_t { buf, next: std::ptr::null_mut() };

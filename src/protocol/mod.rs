@@ -3,13 +3,17 @@
 //! Nothing here knows nginx, a clock or shared memory, and nothing is `unsafe`. A handler evaluates
 //! its variables, hands the bytes to this layer, and sends what comes back.
 
+pub mod accept;
 pub mod channel_path;
 pub mod chunk;
 pub mod cursor;
 pub mod date;
 pub mod event_stream;
 pub mod json;
+pub mod metrics;
 pub mod padding;
 pub mod percent;
 pub mod statistics;
 pub mod template;
+pub mod xml;
+pub mod yaml;

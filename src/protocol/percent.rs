@@ -1,4 +1,5 @@
-//! Percent-decoding of the values that a configuration computes for each request.
+//! Percent-decoding of the values that a configuration computes for each request, and the encoding
+//! in which plain text shows what it cannot hold.
 
 use memchr::memchr;
 
@@ -29,6 +30,31 @@ pub fn decode(value: &[u8]) -> Vec<u8> {
     }
     decoded.extend_from_slice(rest);
     decoded
+}
+
+/// Appends a value for plain text: printable UTF-8 as it is; other bytes, line breaks of every kind
+/// and `%` itself as `%HH` (STAT-41, PUB-67). [`decode`] gives the value back.
+pub fn append_printable(value: &[u8], out: &mut Vec<u8>) {
+    for chunk in value.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            let mut utf_8 = [0; 4];
+            let bytes = character.encode_utf8(&mut utf_8).as_bytes();
+            match character {
+                '%' | '\u{2028}' | '\u{2029}' => append_escaped(bytes, out),
+                control if control.is_control() => append_escaped(bytes, out),
+                _ => out.extend_from_slice(bytes),
+            }
+        }
+        append_escaped(chunk.invalid(), out);
+    }
+}
+
+fn append_escaped(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in bytes {
+        let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
+        out.extend_from_slice(&[b'%', DIGITS[high], DIGITS[low]]);
+    }
 }
 
 fn digit(byte: u8) -> Option<u8> {
@@ -78,6 +104,23 @@ mod tests {
         assert_eq!(decode(b"q1?b%41"), b"q1?bA");
     }
 
+    fn printable(value: &[u8]) -> String {
+        let mut out = Vec::new();
+        append_printable(value, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn printing() {
+        // STAT-41, PUB-67
+        assert_eq!(printable(b"news 1, <x>: \"\\\""), "news 1, <x>: \"\\\"");
+        assert_eq!(printable("caf\u{e9}".as_bytes()), "caf\u{e9}");
+        assert_eq!(printable(b"a\r\n\0\x7f"), "a%0D%0A%00%7F");
+        assert_eq!(printable("\u{85}\u{2028}".as_bytes()), "%C2%85%E2%80%A8");
+        assert_eq!(printable(b"\xff\xc3("), "%FF%C3(");
+        assert_eq!(printable(b"100%41"), "100%2541");
+    }
+
     fn encode(value: &[u8], escape: impl Fn(u8) -> bool) -> Vec<u8> {
         let mut encoded = Vec::new();
         for &byte in value {
@@ -96,6 +139,18 @@ mod tests {
             prop_assert_eq!(decode(&encode(&value, |_| true)), value.clone());
             prop_assert_eq!(decode(&encode(&value, |_| false)), value.clone());
             prop_assert_eq!(decode(&encode(&value, |byte| byte % 3 == 0)), value);
+        }
+
+        #[test]
+        fn a_printed_value_is_one_line_and_comes_back(value: Vec<u8>) {
+            let printed = printable(&value);
+            prop_assert!(!printed.chars().any(char::is_control));
+            prop_assert_eq!(decode(printed.as_bytes()), value);
+        }
+
+        #[test]
+        fn printed_text_comes_back(value: String) {
+            prop_assert_eq!(decode(printable(value.as_bytes()).as_bytes()), value.into_bytes());
         }
 
         #[test]
