@@ -81,14 +81,14 @@ impl Work {
             }
             let items = [JoinItem { id: &id, backtrack: 1 }];
             let joined = self.zone.join(self.subscriber, &items, &since, &rules, &lasting, now);
-            let mut subscription = joined.expect("there is room")[0];
+            let mut subscription = joined.expect("there is room").subscriptions[0];
             if let Some(bookmark) = subscription.history.take() {
                 subscription.history =
                     self.zone.read_history(self.subscriber, bookmark, usize::MAX, now).next;
             }
             self.publish(&id, &lasting, now);
             assert_eq!(self.zone.mail(self.subscriber).messages().count(), 1);
-            self.zone.leave(self.subscriber, &[subscription], &lasting, now);
+            _ = self.zone.leave(self.subscriber, &[subscription], &lasting, now);
             if self.operations % BRIEF == 0 {
                 self.publish(&crate::id(*b"brief---", self.operations), &brief, now);
             }

@@ -70,6 +70,7 @@ impl Location {
         JoinRules {
             authorized_only: self.authorized_channels_only,
             max_wildcards: self.wildcard_max,
+            events: self.allow_events_channel,
         }
     }
 

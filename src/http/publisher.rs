@@ -82,8 +82,25 @@ fn named_channels(exchange: &Exchange<'_>, path: &[u8]) -> Result<Named, Refusal
             return Err(Refusal::ReservedId);
         }
         channels::check_length(exchange, item.id)?;
+        check_not_events(exchange, item.id)?;
     }
     Ok(Named(items.iter().map(|item| item.id.into()).collect()))
+}
+
+/// Only the module itself changes the events channel (PUB-94, EVT-17); anybody may look at it (EVT-18).
+fn check_not_events(exchange: &Exchange<'_>, id: &[u8]) -> Result<(), Refusal> {
+    let request = exchange.request;
+    if request.method() == NGX_HTTP_GET || !exchange.zone.is_events_channel(id) {
+        return Ok(());
+    }
+    request.log(
+        Level::Error,
+        format_args!(
+            "push stream module: only internal routines can change events channel {}",
+            Quoted(id)
+        ),
+    );
+    Err(Refusal::EventsChannel)
 }
 
 /// The body is complete: from here on the request has its effect.
@@ -171,6 +188,7 @@ fn fail(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]], error: StoreErro
     let refusal = Refusal::from(error);
     let what = match refusal {
         Refusal::TooManyChannels => "number of channels were exceeded",
+        Refusal::EventsChannel => "only internal routines can change events channel",
         _ => "unable to allocate message in shared memory",
     };
     let len: usize = text.iter().map(|piece| piece.len()).sum();

@@ -22,6 +22,10 @@ pub enum Refusal {
     TooManySubscribers,
     #[error("Subscribed too much wildcard channels.")]
     TooManyWildcards,
+    #[error("Only internal routines can change events channel.")]
+    EventsChannel,
+    #[error("Subscription to events channel is not allowed.")]
+    EventsNotAllowed,
     /// One form for every operation that finds the zone full, whatever it needed room for.
     #[error("Not enough shared memory.")]
     NoMemory,
@@ -37,7 +41,9 @@ impl Refusal {
             | Self::TooManyChannels
             | Self::NotAuthorized
             | Self::TooManySubscribers
-            | Self::TooManyWildcards => 403,
+            | Self::TooManyWildcards
+            | Self::EventsChannel
+            | Self::EventsNotAllowed => 403,
             Self::NoMemory => 500,
             Self::ModeNotAvailable => 501,
         }
@@ -52,6 +58,8 @@ impl From<StoreError> for Refusal {
             StoreError::NotAuthorized => Self::NotAuthorized,
             StoreError::TooManySubscribers => Self::TooManySubscribers,
             StoreError::TooManyWildcards => Self::TooManyWildcards,
+            StoreError::EventsChannel => Self::EventsChannel,
+            StoreError::EventsNotAllowed => Self::EventsNotAllowed,
         }
     }
 }

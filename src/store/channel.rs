@@ -4,9 +4,11 @@
 //! listing that stopped at it, and by a worker that empties it; the last one to let go frees it. While
 //! its period runs it waits in a lane. If something keeps it when the period ends, it waits nowhere
 //! until that something goes, and then joins the `due` list. A deleted channel is in the `due` list
-//! too, until its history is emptied: whoever sweeps finishes what a killed process began.
+//! too, until its history is emptied: whoever sweeps finishes what a killed process began. The events
+//! channel has no period and waits nowhere (`events.rs`).
 
 use super::alloc::Full;
+use super::events::Event;
 use super::layout::{Channel, ChannelFlags, Message};
 use super::list::{ByCreation, ByDeadline, InFifo};
 use super::memory::Ref;
@@ -38,8 +40,20 @@ impl Section<'_> {
         }
     }
 
-    /// Makes a channel that does not exist (LIFE-27). Not committed.
+    /// Makes a channel that does not exist (LIFE-27), and notes that. Not committed.
     pub fn create_channel(
+        &self,
+        id: &[u8],
+        limits: &Limits,
+        now: u64,
+    ) -> Result<Ref<Channel>, Full> {
+        let channel = self.create_silently(id, limits, now)?;
+        self.note(Event::ChannelCreated, channel, now);
+        Ok(channel)
+    }
+
+    /// [`Section::create_channel`] without an event: for the events channel itself.
+    pub fn create_silently(
         &self,
         id: &[u8],
         limits: &Limits,
@@ -83,7 +97,7 @@ impl Section<'_> {
     pub fn touch(&self, channel: Ref<Channel>, limits: &Limits, now: u64) {
         let c = self.at(channel);
         let deadline = now + limits.inactivity;
-        if c.flags().contains(ChannelFlags::DELETED)
+        if c.flags().intersects(ChannelFlags::DELETED | ChannelFlags::EVENTS)
             || c.deadline.get() == deadline && c.flags().contains(ChannelFlags::IN_LANE)
         {
             return;
@@ -93,7 +107,8 @@ impl Section<'_> {
         self.enqueue::<ByDeadline>(&self.root().idle, channel);
     }
 
-    fn stop_waiting(&self, channel: Ref<Channel>) {
+    /// Takes the channel out of the lane or list it waits in, if it waits.
+    pub fn stop_waiting(&self, channel: Ref<Channel>) {
         let c = self.at(channel);
         self.dequeue::<ByDeadline>(&self.root().idle, channel);
         if c.flags().contains(ChannelFlags::DUE) {
@@ -113,8 +128,9 @@ impl Section<'_> {
     /// due now.
     pub fn may_be_due(&self, channel: Ref<Channel>) {
         let c = self.at(channel);
-        let waits = ChannelFlags::IN_LANE | ChannelFlags::DUE | ChannelFlags::DELETED;
-        if !c.flags().intersects(waits) && self.unused(channel) {
+        let waits = ChannelFlags::IN_LANE | ChannelFlags::DUE;
+        let stays = ChannelFlags::DELETED | ChannelFlags::EVENTS;
+        if !c.flags().intersects(waits | stays) && self.unused(channel) {
             self.make_due(channel);
         }
     }
@@ -145,6 +161,7 @@ impl Section<'_> {
         if c.flags().contains(ChannelFlags::DELETED) {
             self.empty_deleted(channel);
         } else if self.unused(channel) {
+            self.note(Event::ChannelDestroyed, channel, now);
             self.retire(channel);
             self.trash(now, 0, 1);
             self.stop_waiting(channel);
@@ -179,6 +196,9 @@ impl Section<'_> {
     /// Deletes a channel: no memory needed, and constant work but for the workers on it (LIFE-33, 56).
     pub fn delete_channel(&self, channel: Ref<Channel>, farewell: Option<Ref<Message>>, now: u64) {
         let c = self.at(channel);
+        if c.subscribers.get() == 0 {
+            self.note(Event::ChannelDestroyed, channel, now);
+        }
         self.retire(channel);
         self.link(&c.farewell, farewell);
         self.make_due(channel);
@@ -188,8 +208,9 @@ impl Section<'_> {
         self.set(&c.stored, 0);
     }
 
-    /// Removes an unused channel that this operation created, as if it had never been.
-    pub fn uncreate(&self, channel: Ref<Channel>) {
+    /// Removes an unused channel that this operation created.
+    pub fn uncreate(&self, channel: Ref<Channel>, now: u64) {
+        self.note(Event::ChannelDestroyed, channel, now);
         self.retire(channel);
         self.stop_waiting(channel);
         self.release_channel(channel);
@@ -222,7 +243,9 @@ impl Section<'_> {
             self.set(&c.removed_tag, stamp.tag);
         }
         self.sub(&c.stored, 1);
-        self.sub64(&self.root().stored, 1);
+        if !c.flags().contains(ChannelFlags::EVENTS) {
+            self.sub64(&self.root().stored, 1);
+        }
         self.trash(now, 1, 0);
         self.forget(channel, message);
         if let Some(oldest) = c.fifo.head.get() {

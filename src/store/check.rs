@@ -53,6 +53,8 @@ impl Zone {
         let section = self.enter();
         let mut found = Found::default();
         section.check_slots(&mut found)?;
+        let noted = section.walk::<InFifo>(&section.root().noted)?;
+        ensure!(noted.is_empty(), "{} events were noted and not published", noted.len());
         section.check_channels(&mut found)?;
         section.check_messages(&mut found)?;
         section.check_waiting()?;
@@ -175,10 +177,15 @@ impl Section<'_> {
                 } else {
                     plain += 1
                 }
-                stored += u64::from(c.stored.get());
+                if !flags.contains(ChannelFlags::EVENTS) {
+                    stored += u64::from(c.stored.get());
+                }
             } else if flags.contains(ChannelFlags::DUE) {
                 *found.channel_refs.entry(channel).or_default() += 1;
             }
+            let events = self.root().events.get() == Some(channel);
+            ensure!(flags.contains(ChannelFlags::EVENTS) == events, "{channel:?}: events?");
+            ensure!(!(events && deleted), "{channel:?}: the events channel is deleted");
             c.farewell.get().into_iter().for_each(|text| found.holds(text));
             let mut subscribers = 0;
             for node in self.walk::<OfChannel>(&c.nodes)? {
@@ -275,7 +282,10 @@ impl Section<'_> {
             let says = flags.intersects(ChannelFlags::IN_LANE | ChannelFlags::DUE);
             ensure!(says == waiting.contains(&channel), "{channel:?}: waits where it does not say");
             let kept = c.stored.get() > 0 || c.subscribers.get() > 0;
-            let lost = !says && !kept && !flags.contains(ChannelFlags::DELETED);
+            let stays = ChannelFlags::DELETED | ChannelFlags::EVENTS;
+            let lost = !says && !kept && !flags.intersects(stays);
+            let events = flags.contains(ChannelFlags::EVENTS);
+            ensure!(!(events && says), "{channel:?}: the events channel waits");
             ensure!(!lost, "{channel:?}: unused and waiting for nothing");
         }
         Ok(())

@@ -1,4 +1,6 @@
-//! DELETE: the channel is gone at once, and its subscribers' workers are told.
+//! DELETE: the channel is gone at once, and its subscribers' workers are told. The event of its end comes
+//! behind those of its subscriptions' ends: with the last subscriber, or at once if there is none. (The
+//! C module looked for that every four seconds.)
 
 use super::layout::ChannelFlags;
 use super::list::{OfChannel, OfSlot};
@@ -11,20 +13,24 @@ const SLICE: usize = 64;
 impl Zone {
     /// Deletes a channel with all its messages, and says whom to wake; None if there is no such
     /// channel. Needs no memory (LIFE-56): if the zone has no room for `text`, the channel is deleted
-    /// with the configured text.
+    /// with the configured text. The events channel cannot be deleted; None for it too.
     pub fn delete(&self, me: SlotId, id: &[u8], text: Option<&[&[u8]]>, now: u64) -> Option<Wake> {
         let farewell = text.and_then(|text| {
             let parts = Parts { text, ..Parts::default() };
             let section = self.enter();
-            let draft =
-                section.find(id).ok_or(Full).and_then(|_| section.draft(me, &parts)).ok()?;
+            let draft = section
+                .find(id)
+                .filter(|&channel| !section.is_events(channel))
+                .ok_or(Full)
+                .and_then(|_| section.draft(me, &parts))
+                .ok()?;
             section.commit();
             drop(section);
             self.copy_in(draft, &parts);
             Some(draft)
         });
         let section = self.enter();
-        let Some(channel) = section.find(id) else {
+        let Some(channel) = section.find(id).filter(|&channel| !section.is_events(channel)) else {
             if let Some(draft) = farewell {
                 section.discard_draft(me, draft);
                 section.commit();
@@ -35,9 +41,10 @@ impl Zone {
             section.end_draft(me, draft);
         }
         section.delete_channel(channel, farewell, now);
-        let wake = section.doom_nodes(channel);
+        let mut wake = section.doom_nodes(channel);
         section.remember_deleted(me, Some(channel));
-        section.commit();
+        section.settle();
+        wake.extend(section.take_wake());
         drop(section);
 
         // Killed before the end of this, the sweep goes on with it.

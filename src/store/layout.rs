@@ -1,4 +1,4 @@
-//! What lies in the zone: layout version 1.
+//! What lies in the zone: layout version 2.
 //!
 //! ```text
 //! Root | slots | journal | index buckets | page table | pages ...
@@ -14,7 +14,7 @@ use super::robust::RobustMutex;
 /// First word of every zone: `ngxpstrm`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ngxpstrm");
 /// Changes whenever an older or newer module would misread the zone.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Bytes in a page of the zone's own allocator; nothing to do with the machine's pages.
 pub const PAGE: usize = 4096;
@@ -94,7 +94,18 @@ pub struct Root {
     /// Bytes of all allocated objects, rounded to their size class.
     pub used: Cell64,
     pub free_pages: Cell32,
-    pub reserved: Cell32,
+    /// Rises with every configuration that takes the zone up, wrapping; see `events.rs`.
+    pub events_turn: Cell32,
+    /// The events channel; null if there is none.
+    pub events: Link<Channel>,
+    /// Messages that it stores at most; 0 = any number.
+    pub events_max_stored: Cell32,
+    /// Seconds that it stores them.
+    pub events_ttl: Cell64,
+    /// Events that found no room.
+    pub events_dropped: Cell64,
+    /// Events that were noted and are not yet in the events channel. Empty while nobody holds the lock.
+    pub noted: Ends<Message>,
 
     /// All channels in order of creation, deleted ones that somebody still holds included.
     pub order: Ends<Channel>,
@@ -232,11 +243,12 @@ pub struct Channel {
 #[repr(C)]
 pub struct Message {
     pub id: Cell64,
-    /// Holders: the channel's history, mailbox entries, a draft, bookmarks, the pinned page.
+    /// Holders: the channel's history, mailbox entries, a draft, the list of noted events, bookmarks,
+    /// the pinned page.
     pub refs: Cell32,
     pub flags: Cell32,
     pub channel: Link<Channel>,
-    /// History of the channel; the draft list before that.
+    /// History of the channel; before that, the list of drafts or of noted events.
     pub fifo: Links<Message>,
     pub expiring: Links<Message>,
     pub second: Cell32,
@@ -306,6 +318,8 @@ bitflags::bitflags! {
         const IN_LANE = 4;
         /// In `Root::due`.
         const DUE = 8;
+        /// `Root::events` names it: it stays, and waits nowhere.
+        const EVENTS = 16;
         const _ = !0;
     }
 

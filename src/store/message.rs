@@ -12,6 +12,13 @@ impl Section<'_> {
     /// Takes room for a message. The worker's slot holds it until it is published or discarded, so a
     /// death while it is being filled leaks nothing. Not committed.
     pub fn draft(&self, me: SlotId, parts: &Parts<'_>) -> Result<Ref<Message>, Full> {
+        let message = self.new_message(parts)?;
+        self.push_back::<InFifo>(&self.slot(me).drafts, message);
+        Ok(message)
+    }
+
+    /// Takes room for a message with one holder, which the caller names. Not committed.
+    pub fn new_message(&self, parts: &Parts<'_>) -> Result<Ref<Message>, Full> {
         let lens = [parts.event_id.map_or(0, <[u8]>::len), parts.event_type.map_or(0, <[u8]>::len)];
         let text_len = parts.text_len();
         let size = Message::BYTES_AT + lens[0] + lens[1] + text_len;
@@ -33,8 +40,28 @@ impl Section<'_> {
         m.event_type_len.store(len(lens[1])?);
         m.text_len.store(len(text_len)?);
         m.event_id_hash.store(parts.event_id.map_or(0, |id| self.hash(id)));
-        self.push_back::<InFifo>(&self.slot(me).drafts, message);
         Ok(message)
+    }
+
+    /// The next id of a channel and the next stamp.
+    pub fn next_place(&self, channel: Ref<Channel>, now: u64) -> Stamp {
+        let c = self.at(channel);
+        let stamp = self.next_stamp(now);
+        self.add64(&c.last_id, 1);
+        self.set64(&c.last_second, stamp.second);
+        self.set(&c.last_tag, stamp.tag);
+        stamp
+    }
+
+    /// Gives a message that its channel does not have yet its place there, and a hold on the channel. What is
+    /// written without the journal is nothing as long as the message is not in the history.
+    pub fn number(&self, channel: Ref<Channel>, message: Ref<Message>, stamp: Stamp) {
+        let m = self.at(message);
+        m.id.store(self.at(channel).last_id.get());
+        m.second.store(seconds(stamp.second));
+        m.tag.store(stamp.tag);
+        self.link(&m.channel, Some(channel));
+        self.hold_channel(channel);
     }
 
     /// The draft is no longer this worker's; its hold goes to the caller.
@@ -76,7 +103,9 @@ impl Section<'_> {
         self.push_back::<InFifo>(&c.fifo, message);
         self.enqueue::<ByExpiry>(&self.root().expiring, message);
         self.add(&c.stored, 1);
-        self.add64(&self.root().stored, 1);
+        if !c.flags().contains(ChannelFlags::EVENTS) {
+            self.add64(&self.root().stored, 1);
+        }
     }
 
     /// What remains of leaving a history once the message is out of the list.
@@ -115,4 +144,9 @@ impl Section<'_> {
             self.enqueue_first::<ByExpiry>(&self.root().expiring, oldest);
         }
     }
+}
+
+/// Unix seconds as a message keeps them.
+pub fn seconds(second: u64) -> u32 {
+    u32::try_from(second).unwrap_or(u32::MAX)
 }

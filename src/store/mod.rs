@@ -15,15 +15,17 @@
 //! (`section.rs`). What a dead worker owned is found in its slot, by whoever notices that nobody holds
 //! the slot's life mutex any more (`slots.rs`).
 //!
-//! From here down: `publish`, `subscribe`, `history`, `delivery`, `delete`, `sweep`, `slots`, `report`
-//! are the operations; `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `trash` the parts
+//! From here down: `publish`, `subscribe`, `history`, `delivery`, `delete`, `sweep`, `slots`, `events`,
+//! `report` are the operations; `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `trash` the parts
 //! they are made of; `section`, `alloc`, `pages`, `list`, `layout`, `memory`, `robust` the ground.
 
 mod alloc;
+pub mod balance;
 mod channel;
 pub mod check;
 mod delete;
 mod delivery;
+mod events;
 mod geometry;
 mod history;
 mod index;
@@ -50,18 +52,20 @@ use core::ptr::NonNull;
 
 pub use self::alloc::Full;
 pub use self::delivery::{Mail, Notice};
+pub use self::events::{Event, EventsTurn};
 pub use self::geometry::LayoutError;
 pub use self::history::{Page, PageStep};
 pub use self::layout::{Bookmark, Channel, Node};
 pub use self::memory::Ref;
 pub use self::publish::{Publish, Published};
 pub use self::report::{ChannelInfo, Totals, WorkerInfo};
-pub use self::slots::{DropCause, Mode, NoSlot};
+pub use self::slots::{DropCause, Mode, NoSlot, Reclaimed};
 pub use self::stamp::Stamp;
-pub use self::subscribe::{JoinItem, JoinRules, Since, Subscription, Subscriptions};
+pub use self::subscribe::{JoinItem, JoinRules, Joined, Since, Subscription, Subscriptions};
+pub use self::sweep::Swept;
 
 use self::geometry::Geometry;
-use self::layout::{MAGIC, Slot};
+use self::layout::{MAGIC, Message, Slot};
 use self::memory::Memory;
 use self::section::Section;
 
@@ -83,6 +87,12 @@ pub enum StoreError {
     /// `push_stream_wildcard_channel_max_qtd` (ADM-7).
     #[error("too many wildcard channels")]
     TooManyWildcards,
+    /// A publish to the events channel (EVT-17).
+    #[error("only internal routines can change events channel")]
+    EventsChannel,
+    /// A subscription to the events channel where that is not allowed (ADM-6).
+    #[error("the events channel is not open here")]
+    EventsNotAllowed,
 }
 
 impl From<Full> for StoreError {
@@ -128,6 +138,21 @@ pub struct Parts<'a> {
 impl Parts<'_> {
     fn text_len(&self) -> usize {
         self.text.iter().map(|piece| piece.len()).sum()
+    }
+
+    /// Writes the bytes of a message that was made for these parts.
+    ///
+    /// # Safety
+    ///
+    /// The caller allocated the message and has not made it visible.
+    unsafe fn copy_to(&self, memory: &Memory, message: Ref<Message>) {
+        let mut at = message.offset() + Message::BYTES_AT;
+        let pieces = [self.event_id, self.event_type].into_iter().flatten();
+        for piece in pieces.chain(self.text.iter().copied()) {
+            // SAFETY: the caller's promise; the message has room for all pieces.
+            unsafe { memory.fill(at, piece) };
+            at += piece.len();
+        }
     }
 }
 
@@ -229,7 +254,11 @@ impl Zone {
     }
 
     fn enter(&self) -> Section<'_> {
-        Section::enter(&self.memory, &self.geometry)
+        let section = Section::enter(&self.memory, &self.geometry);
+        if section.is_inherited() {
+            section.publish_noted();
+        }
+        section
     }
 
     fn slot(&self, id: SlotId) -> &Slot {

@@ -7,10 +7,11 @@
 
 use smallvec::SmallVec;
 
-use super::layout::{Channel, Message};
+use super::layout::{Channel, ChannelFlags, Message};
 use super::list::OfChannel;
 use super::mailbox::Posted;
 use super::memory::Ref;
+use super::message::seconds;
 use super::report::ChannelInfo;
 use super::section::Section;
 use super::slots::DropCause;
@@ -62,11 +63,11 @@ impl Zone {
     /// An error means that nothing happened. With several channels, memory can still run out on the way;
     /// then `Published::failed` says so and the earlier channels have the message (PUB-53).
     pub fn publish(&self, ids: &[&[u8]], publish: &Publish<'_>) -> Result<Published, StoreError> {
-        let mut targets = self.reserve(ids, publish)?;
+        let mut published = Published::default();
+        let mut targets = self.reserve(ids, publish, &mut published.wake)?;
         for draft in targets.iter().filter_map(|target| target.draft) {
             self.copy_in(draft, &publish.parts);
         }
-        let mut published = Published::default();
         let mut section = self.enter();
         for target in &mut targets {
             if published.failed.is_some() {
@@ -75,17 +76,19 @@ impl Zone {
             }
             let mut step = section.publish_one(target, publish, &mut published);
             while let Ok(Step::Fill(draft)) = step {
+                published.wake.extend(section.take_wake());
                 drop(section);
                 self.copy_in(draft, &publish.parts);
                 section = self.enter();
                 step = section.publish_one(target, publish, &mut published);
             }
-            if step.is_err() {
+            if let Err(error) = step {
                 section.undo();
                 section.abandon(publish.me, target);
-                published.failed = Some(StoreError::Full);
+                published.failed = Some(error);
             }
         }
+        published.wake.extend(section.take_wake());
         match published.failed {
             Some(error) if published.channels.is_empty() => Err(error),
             _ => Ok(published),
@@ -96,8 +99,12 @@ impl Zone {
         &self,
         ids: &[&'a [u8]],
         publish: &Publish<'_>,
+        wake: &mut Wake,
     ) -> Result<SmallVec<[Target<'a>; 1]>, StoreError> {
         let section = self.enter();
+        if ids.iter().any(|id| section.names_events(id)) {
+            return Err(StoreError::EventsChannel);
+        }
         let created = section.create_missing(ids, publish.limits, publish.now)?;
         let mut targets: SmallVec<[Target<'a>; 1]> = SmallVec::new();
         for id in ids {
@@ -116,23 +123,19 @@ impl Zone {
                     for target in &targets {
                         section.abandon(publish.me, target);
                     }
-                    section.uncreate_all(&created);
+                    section.uncreate_all(&created, publish.now);
                     return Err(StoreError::Full);
                 }
             }
         }
+        wake.extend(section.take_wake());
         Ok(targets)
     }
 
     /// Writes the bytes of a draft. Without the lock: nobody reads a draft.
     pub(super) fn copy_in(&self, draft: Ref<Message>, parts: &Parts<'_>) {
-        let mut at = draft.offset() + Message::BYTES_AT;
-        let pieces = [parts.event_id, parts.event_type].into_iter().flatten();
-        for piece in pieces.chain(parts.text.iter().copied()) {
-            // SAFETY: a draft of this worker, allocated with room for all pieces, not yet visible.
-            unsafe { self.memory.fill(at, piece) };
-            at += piece.len();
-        }
+        // SAFETY: a draft of this worker, not yet visible.
+        unsafe { parts.copy_to(&self.memory, draft) };
     }
 }
 
@@ -162,20 +165,20 @@ impl Section<'_> {
                 Ok(channel) => created.push(channel),
                 Err(Full) => {
                     self.undo();
-                    self.uncreate_all(&created);
+                    self.uncreate_all(&created, now);
                     return Err(StoreError::Full);
                 }
             }
-            self.commit();
+            self.settle();
         }
         Ok(created)
     }
 
     /// Takes back what [`Section::create_missing`] did, before the lock was given up.
-    pub fn uncreate_all(&self, created: &[Ref<Channel>]) {
+    pub fn uncreate_all(&self, created: &[Ref<Channel>], now: u64) {
         for &channel in created {
-            self.uncreate(channel);
-            self.commit();
+            self.uncreate(channel, now);
+            self.settle();
         }
     }
 
@@ -191,16 +194,19 @@ impl Section<'_> {
         target: &mut Target<'_>,
         publish: &Publish<'_>,
         published: &mut Published,
-    ) -> Result<Step, Full> {
+    ) -> Result<Step, StoreError> {
         let channel = match self.find_hashed(target.id, target.hash) {
             Some(channel) => channel,
             None => {
                 let channel = self.create_channel(target.id, publish.limits, publish.now)?;
-                self.commit();
+                self.settle();
                 channel
             }
         };
         let c = self.at(channel);
+        if c.flags().contains(ChannelFlags::EVENTS) {
+            return Err(StoreError::EventsChannel);
+        }
         if target.draft.is_none() && c.nodes.head.get().is_some() {
             let draft = self.draft(publish.me, &publish.parts)?;
             self.commit();
@@ -211,10 +217,7 @@ impl Section<'_> {
             self.make_mail_room(self.slot_of(node))?;
         }
 
-        let stamp = self.next_stamp(publish.now);
-        self.add64(&c.last_id, 1);
-        self.set64(&c.last_second, stamp.second);
-        self.set(&c.last_tag, stamp.tag);
+        let stamp = self.next_place(channel, publish.now);
         self.add64(&self.root().published, 1);
         self.touch(channel, publish.limits, publish.now);
         if !publish.store {
@@ -222,13 +225,8 @@ impl Section<'_> {
         }
         if let Some(message) = target.draft {
             let m = self.at(message);
-            // Still a draft: nobody else reads these words, and an undone publish is abandoned.
-            m.id.store(c.last_id.get());
-            m.second.store(seconds(stamp.second));
-            m.tag.store(stamp.tag);
             m.expires.store(seconds(publish.now + publish.limits.message_ttl));
-            self.link(&m.channel, Some(channel));
-            self.hold_channel(channel);
+            self.number(channel, message, stamp);
             self.end_draft(publish.me, message);
             if publish.store {
                 self.enter_history(channel, message);
@@ -270,9 +268,4 @@ impl Section<'_> {
             }
         }
     }
-}
-
-/// Unix seconds as a message keeps them.
-fn seconds(second: u64) -> u32 {
-    u32::try_from(second).unwrap_or(u32::MAX)
 }

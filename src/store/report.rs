@@ -6,6 +6,7 @@ use super::layout::{CAUSES, Channel, ChannelFlags, MODES, PAGE, SlotState};
 use super::list::{ByCreation, Through};
 use super::memory::Ref;
 use super::section::Section;
+use super::slots::DropCause;
 use super::{SlotId, Zone};
 
 /// Channels read under one hold of the lock.
@@ -82,6 +83,7 @@ impl Zone {
             largest_free: (section.longest_free_run() * PAGE) as u64,
             ..Totals::default()
         };
+        totals.dropped[DropCause::Memory as usize] += root.events_dropped.get();
         for (_, slot) in section.taken_slots() {
             let subscribers = slot.subscribers.each_ref().map(|n| u64::from(n.get()));
             totals.subscribers += subscribers.iter().sum::<u64>();

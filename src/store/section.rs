@@ -15,13 +15,13 @@
 //! The journal's room is reserved per step: 320 words plus ten per worker slot. Running out
 //! of it is a bug of this module and ends the step like any other panic.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use super::layout::{JournalEntry, Root, SlotState};
 use super::memory::{Cell32, Cell64, Link, Memory, Object, Ref, raw};
 use super::robust::Acquired;
-use super::{Geometry, Slot, SlotId};
+use super::{Geometry, Slot, SlotId, Wake};
 
 /// The zone's lock, held. Changes since the last `commit` are undone when it is dropped.
 pub struct Section<'z> {
@@ -32,6 +32,10 @@ pub struct Section<'z> {
     /// Something was freed since the last commit. Memory that an undo would give back must not be
     /// handed out and overwritten before: a step allocates first and frees last.
     freed: Cell<bool>,
+    /// The last holder of the lock died with it.
+    inherited: bool,
+    /// Workers that events were posted to.
+    wake: RefCell<Wake>,
 }
 
 impl<'z> Section<'z> {
@@ -39,11 +43,13 @@ impl<'z> Section<'z> {
     pub fn enter(memory: &'z Memory, geometry: &'z Geometry) -> Self {
         let root = geometry.root(memory);
         let journal = geometry.journal(memory);
-        match root.lock.lock() {
-            Ok(Acquired::Clean | Acquired::OwnerDied) => {}
+        let inherited = match root.lock.lock() {
+            Ok(Acquired::Clean) => false,
+            Ok(Acquired::OwnerDied) => true,
             Err(code) => panic!("zone lock: error {code}"),
-        }
-        let section = Section { memory, geometry, root, journal, freed: Cell::new(false) };
+        };
+        let (freed, wake) = (Cell::new(false), RefCell::default());
+        let section = Section { memory, geometry, root, journal, freed, inherited, wake };
         section.undo();
         section
     }
@@ -132,6 +138,21 @@ impl<'z> Section<'z> {
     /// Notes that this step allocates memory.
     pub fn note_allocation(&self) {
         assert!(!self.freed.get(), "a step frees before it allocates");
+    }
+
+    /// Whether the last holder of the lock died with it.
+    pub fn is_inherited(&self) -> bool {
+        self.inherited
+    }
+
+    /// Notes a worker that must be woken.
+    pub fn wake(&self, worker: SlotId) {
+        self.wake.borrow_mut().push(worker);
+    }
+
+    /// The workers that were noted.
+    pub fn take_wake(&self) -> Wake {
+        self.wake.take()
     }
 
     /// Makes everything so far final. The lock is kept.

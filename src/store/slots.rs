@@ -4,11 +4,12 @@
 //! process is gone, however it went. Whoever notices takes it over and gives back, step by committed
 //! step, all that the slot says the dead worker had. If that one dies too, the next goes on.
 
-use super::layout::{CAUSES, MODES, Slot, SlotState};
-use super::list::{InFifo, Marks, OfSlot};
+use super::layout::{CAUSES, MODES, Node, Slot, SlotState};
+use super::list::{InFifo, Marks};
+use super::memory::Ref;
 use super::robust::Acquired;
 use super::section::Section;
-use super::{Limits, SlotId, Zone};
+use super::{Limits, SlotId, Wake, Zone};
 
 /// How a subscriber is connected; index into a slot's counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,15 @@ pub enum DropCause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("all worker slots of the zone are taken")]
 pub struct NoSlot;
+
+/// What reclaiming did.
+#[derive(Debug, Default)]
+pub struct Reclaimed {
+    /// Processes whose slots were reclaimed.
+    pub pids: Vec<u32>,
+    /// Workers to wake.
+    pub wake: Wake,
+}
 
 /// Steps under one hold of the lock.
 const SLICE: usize = 32;
@@ -74,15 +84,17 @@ impl Zone {
         section.commit();
     }
 
-    /// Gives everything back.
-    pub fn leave_slot(&self, me: SlotId, limits: &Limits, now: u64) {
-        self.clear_slot(me, limits, now);
+    /// Gives everything back. Says whom to wake.
+    pub fn leave_slot(&self, me: SlotId, limits: &Limits, now: u64) -> Wake {
+        let wake = self.clear_slot(me, limits, now);
         self.slot(me).life.unlock();
+        wake
     }
 
-    /// Reclaims the slots of workers that died (LIFE-82..86, 92). Returns their pids.
-    pub fn reclaim_dead(&self, me: Option<SlotId>, limits: &Limits, now: u64) -> Vec<u32> {
-        let mut dead = Vec::new();
+    /// Reclaims the slots of workers that died (LIFE-82..86, 92). Their subscriptions end, and that is
+    /// told as any other end (EVT-9).
+    pub fn reclaim_dead(&self, me: Option<SlotId>, limits: &Limits, now: u64) -> Reclaimed {
+        let mut dead = Reclaimed::default();
         for (i, slot) in self.geometry.slots(&self.memory).iter().enumerate() {
             let id = SlotId::new(i);
             if slot.state() == SlotState::Free || me == Some(id) {
@@ -92,8 +104,8 @@ impl Zone {
                 // Left without a death only if its worker gave it back just now.
                 if slot.state() != SlotState::Free {
                     debug_assert_eq!(how, Acquired::OwnerDied);
-                    dead.push(slot.pid.get());
-                    self.clear_slot(id, limits, now);
+                    dead.pids.push(slot.pid.get());
+                    dead.wake.extend(self.clear_slot(id, limits, now));
                 }
                 slot.life.unlock();
             }
@@ -101,16 +113,19 @@ impl Zone {
         dead
     }
 
-    fn clear_slot(&self, id: SlotId, limits: &Limits, now: u64) {
+    fn clear_slot(&self, id: SlotId, limits: &Limits, now: u64) -> Wake {
+        let mut wake = Wake::new();
         loop {
             let section = self.enter();
             for _ in 0..SLICE {
                 let more = section.clear_some(id, limits, now);
-                section.commit();
+                section.settle();
                 if !more {
-                    return;
+                    wake.extend(section.take_wake());
+                    return wake;
                 }
             }
+            wake.extend(section.take_wake());
         }
     }
 
@@ -156,10 +171,10 @@ impl Section<'_> {
         } else if let Some(channel) = slot.deleting.get() {
             self.link(&slot.deleting, None);
             self.release_channel(channel);
-        } else if let Some(node) = self.items::<OfSlot>(&slot.nodes).next() {
-            self.end_subscribers(node, self.at(node).subscribers.get(), limits, now);
-        } else if let Some(node) = self.items::<OfSlot>(&slot.doomed).next() {
-            self.end_subscribers(node, self.at(node).subscribers.get(), limits, now);
+        } else if let Some(node) = self.some_node(slot) {
+            // Each end is an event of its own.
+            let n = if self.tells() { 1 } else { self.at(node).subscribers.get() };
+            self.end_subscribers(node, n, limits, now);
         } else if slot.state() != SlotState::Free {
             self.drop_mailbox(slot);
             self.fold_counts(slot);
@@ -169,6 +184,10 @@ impl Section<'_> {
             return false;
         }
         true
+    }
+
+    fn some_node(&self, slot: &Slot) -> Option<Ref<Node>> {
+        slot.nodes.head.get().or_else(|| slot.doomed.head.get())
     }
 
     /// The totals keep what a worker counted in its life.

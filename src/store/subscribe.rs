@@ -12,11 +12,12 @@ use core::mem::size_of;
 
 use smallvec::SmallVec;
 
+use super::events::Event;
 use super::layout::{Bookmark, Channel, ChannelFlags, Message, MessageFlags, Node};
 use super::list::{InFifo, Marks, OfChannel, OfSlot};
 use super::memory::Ref;
 use super::section::Section;
-use super::{Full, Limits, SlotId, StoreError, Zone};
+use super::{Full, Limits, SlotId, StoreError, Wake, Zone};
 
 /// One channel of a request (PATH-1).
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,8 @@ pub struct JoinRules {
     pub authorized_only: bool,
     /// ADM-7: most wildcard channels in one request, and at least one other.
     pub max_wildcards: Option<u64>,
+    /// Whether the events channel may be among them (ADM-6).
+    pub events: bool,
 }
 
 /// One channel of one subscriber. To be given back with [`Zone::leave`].
@@ -58,6 +61,14 @@ pub struct Subscription {
 /// The subscriptions of one request, in its order.
 pub type Subscriptions = SmallVec<[Subscription; 1]>;
 
+/// What a join did.
+#[derive(Debug, Default)]
+pub struct Joined {
+    pub subscriptions: Subscriptions,
+    /// Workers to wake.
+    pub wake: Wake,
+}
+
 impl Zone {
     /// Subscribes to all of the channels or to none, creating those that are missing.
     pub fn join(
@@ -68,30 +79,30 @@ impl Zone {
         rules: &JoinRules,
         limits: &Limits,
         now: u64,
-    ) -> Result<Subscriptions, StoreError> {
+    ) -> Result<Joined, StoreError> {
         let section = self.enter();
         section.admit(items, rules, limits)?;
         section.admit_wildcards(items, rules, limits)?;
         let ids: SmallVec<[&[u8]; 4]> = items.iter().map(|item| item.id).collect();
         let created = section.create_missing(&ids, limits, now)?;
-        let mut joined = Subscriptions::new();
+        let mut subscriptions = Subscriptions::new();
         for item in items {
             match section.join_one(me, item, since, limits, now) {
                 Ok(subscription) => {
-                    section.commit();
-                    joined.push(subscription);
+                    section.settle();
+                    subscriptions.push(subscription);
                 }
                 Err(Full) => {
                     section.undo();
-                    for subscription in &joined {
+                    for subscription in &subscriptions {
                         section.end_subscription(me, subscription, limits, now);
                     }
-                    section.uncreate_all(&created);
+                    section.uncreate_all(&created, now);
                     return Err(StoreError::Full);
                 }
             }
         }
-        Ok(joined)
+        Ok(Joined { subscriptions, wake: section.take_wake() })
     }
 
     /// The checks of [`Zone::join`] that concern one channel, for those channels alone (ADM-1).
@@ -104,12 +115,20 @@ impl Zone {
         self.enter().admit(items, rules, limits)
     }
 
-    /// Ends subscriptions, and frees what is left of their history.
-    pub fn leave(&self, me: SlotId, subscriptions: &[Subscription], limits: &Limits, now: u64) {
+    /// Ends subscriptions, and frees what is left of their history. Says whom to wake.
+    #[must_use]
+    pub fn leave(
+        &self,
+        me: SlotId,
+        subscriptions: &[Subscription],
+        limits: &Limits,
+        now: u64,
+    ) -> Wake {
         let section = self.enter();
         for subscription in subscriptions {
             section.end_subscription(me, subscription, limits, now);
         }
+        section.take_wake()
     }
 }
 
@@ -129,6 +148,9 @@ impl Section<'_> {
             let subscribers = found.map_or(0, |c| u64::from(c.subscribers.get()));
             if limits.max_subscribers.is_some_and(|most| subscribers >= most) {
                 return Err(StoreError::TooManySubscribers);
+            }
+            if !rules.events && found.is_some_and(|c| c.flags().contains(ChannelFlags::EVENTS)) {
+                return Err(StoreError::EventsNotAllowed);
             }
         }
         Ok(())
@@ -170,12 +192,13 @@ impl Section<'_> {
         self.add(&self.at(node).subscribers, 1);
         self.add(&c.subscribers, 1);
         self.touch(channel, limits, now);
+        self.note(Event::ClientSubscribed, channel, now);
         Ok(Subscription { channel, node, live_from: newest + 1, history })
     }
 
     fn end_subscription(&self, me: SlotId, subscription: &Subscription, limits: &Limits, now: u64) {
         self.end_subscribers(subscription.node, 1, limits, now);
-        self.commit();
+        self.settle();
         if let Some(bookmark) = subscription.history {
             self.remove_bookmark(me, bookmark);
             self.commit();
@@ -183,11 +206,17 @@ impl Section<'_> {
     }
 
     /// `n` subscribers leave a node; the last one takes it along. The channel's inactivity period
-    /// begins when its last subscriber leaves (LIFE-31).
+    /// begins when its last subscriber leaves (LIFE-31). One event is noted: while there is an events
+    /// channel, `n` is 1.
     pub fn end_subscribers(&self, node: Ref<Node>, n: u32, limits: &Limits, now: u64) {
         let at = self.at(node);
         let Some(channel) = at.channel.get() else { unreachable!("a node has a channel") };
         let c = self.at(channel);
+        let deleted = c.flags().contains(ChannelFlags::DELETED);
+        self.note(Event::ClientUnsubscribed, channel, now);
+        if deleted && c.subscribers.get() == n {
+            self.note(Event::ChannelDestroyed, channel, now);
+        }
         self.sub(&at.subscribers, n);
         self.sub(&c.subscribers, n);
         if c.subscribers.get() == 0 {
@@ -195,7 +224,6 @@ impl Section<'_> {
         }
         if at.subscribers.get() == 0 {
             let slot = self.slot_of(node);
-            let deleted = c.flags().contains(ChannelFlags::DELETED);
             self.unlink::<OfSlot>(if deleted { &slot.doomed } else { &slot.nodes }, node);
             self.unlink::<OfChannel>(&c.nodes, node);
             self.free(node);

@@ -1,28 +1,41 @@
 //! What time takes away: expired messages, unused channels, and what a killed process left unfinished.
 
-use super::Zone;
+use super::{Wake, Zone};
 
 /// Steps under one hold of the lock.
 const SLICE: usize = 64;
 /// Slices in one call, so that a worker does not sweep for long before it serves again.
 const SLICES: usize = 16;
 
+/// What a sweep did.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// More is due: call again soon.
+    pub more: bool,
+    /// Workers to wake.
+    pub wake: Wake,
+}
+
 impl Zone {
-    /// Removes what is due. True if more is: call again soon. Any worker may call it at any time; with
-    /// nothing due it costs one look at the heads of the lists.
-    pub fn sweep(&self, now: u64) -> bool {
+    /// Removes what is due. Any worker may call it at any time; with nothing due it costs one look at the
+    /// heads of the lists.
+    pub fn sweep(&self, now: u64) -> Swept {
+        let mut swept = Swept::default();
         for _ in 0..SLICES {
             let section = self.enter();
             for _ in 0..SLICE {
                 let did = section.expire_one(now)
                     || section.end_one_period(now)
                     || section.finish_one_due(now);
-                section.commit();
+                section.settle();
                 if !did {
-                    return false;
+                    swept.wake.extend(section.take_wake());
+                    return swept;
                 }
             }
+            swept.wake.extend(section.take_wake());
         }
-        true
+        swept.more = true;
+        swept
     }
 }

@@ -21,6 +21,8 @@ pub struct Worker {
     pub(super) me: SlotId,
     pub(super) registry: Registry,
     pub(super) limits: Limits,
+    /// DIR-18; empty: none.
+    pub(super) events_id: Vec<u8>,
     /// Text for subscribers of a deleted channel, unless the DELETE brings its own (DIR-7).
     pub(super) deleted_text: Vec<u8>,
     /// Text of a ping (DIR-9).
@@ -65,7 +67,7 @@ impl Worker {
             subscriptions.push(membership.subscription);
         }
         if !subscriptions.is_empty() {
-            self.zone.leave(self.me, &subscriptions, &self.limits, now());
+            self.wake(&self.zone.leave(self.me, &subscriptions, &self.limits, now()));
         }
     }
 

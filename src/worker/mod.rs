@@ -21,6 +21,8 @@ mod current;
 #[cfg(feature = "nginx")]
 mod delivery;
 #[cfg(feature = "nginx")]
+mod events;
+#[cfg(feature = "nginx")]
 mod process;
 #[cfg(feature = "nginx")]
 mod publish;

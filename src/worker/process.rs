@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use nginx_sys::{ngx_cycle_t, ngx_event_t};
 
 use super::registry::Registry;
-use super::{CURRENT, Worker, direct, now, wakeup};
+use super::{CURRENT, Worker, direct, events, now, wakeup};
 use crate::conf;
 use crate::ngx_ext::event::Event;
 use crate::ngx_ext::guard::{cycle_log, guard};
@@ -51,14 +51,19 @@ impl Worker {
 
     fn keep_house(&self) {
         self.housekeeping.set_timer(HOUSEKEEPING);
-        if self.zone.sweep(now()) {
+        let swept = self.zone.sweep(now());
+        self.wake(&swept.wake);
+        if swept.more {
             self.housekeeping.set_timer(MORE_HOUSEKEEPING);
         }
+        self.retry_events();
         self.reclaim_dead();
     }
 
     fn reclaim_dead(&self) {
-        for pid in self.zone.reclaim_dead(Some(self.me), &self.limits, now()) {
+        let dead = self.zone.reclaim_dead(Some(self.me), &self.limits, now());
+        self.wake(&dead.wake);
+        for pid in dead.pids {
             notice(format_args!(
                 "push stream module: worker {pid} died, what it held is given back"
             ));
@@ -94,8 +99,12 @@ fn notice(line: std::fmt::Arguments<'_>) {
 pub unsafe fn init_module(cycle: *mut ngx_cycle_t) {
     // SAFETY: the caller vouches for the cycle.
     unsafe {
-        let zone = conf::main_conf_of_cycle(cycle).and_then(conf::MainConf::zone);
+        let conf = conf::main_conf_of_cycle(cycle);
+        let zone = conf.and_then(conf::MainConf::zone);
         let Some(zone) = zone.filter(|_| !process::is_test()) else { return };
+        if let Some(main) = conf.and_then(conf::MainConf::main) {
+            events::configure(zone, main, cycle);
+        }
         for module in direct::unknown(&process::http_modules(cycle)) {
             log::write(
                 Level::Notice,
@@ -155,7 +164,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
     let Some((main, zone)) = main_and_zone.filter(|_| process::is_worker()) else { return Ok(()) };
 
     // A dead predecessor's slot is free again after this.
-    zone.reclaim_dead(None, &main.limits, now());
+    let dead = zone.reclaim_dead(None, &main.limits, now());
     let me = zone.take_slot(process::pid(), process::slot(), now())?;
     // SAFETY: the cycle and its log last as long as the process.
     unsafe {
@@ -165,6 +174,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
             me,
             registry: Registry::default(),
             limits: main.limits.clone(),
+            events_id: main.events_channel_id.clone(),
             deleted_text: main.channel_deleted_text.clone(),
             ping_text: main.ping_text.clone(),
             all_modules_known: direct::unknown(&process::http_modules(cycle)).is_empty(),
@@ -174,6 +184,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
             housekeeping: event(keep_house),
         }));
         CURRENT.set(Some(worker));
+        worker.wake(&dead.wake);
         worker.housekeeping.set_timer(HOUSEKEEPING);
         // A slot beyond the eventfds is served by looking.
         if wakeup::with(me, |eventfd| eventfd.watch(cycle, woken)) == Some(false) {
@@ -191,7 +202,7 @@ pub fn exit_process() {
         for subscriber in worker.registry.all() {
             subscriber.gone(worker);
         }
-        worker.zone.leave_slot(worker.me, &worker.limits, now());
+        worker.wake(&worker.zone.leave_slot(worker.me, &worker.limits, now()));
         CURRENT.set(None);
     }
 }

@@ -49,7 +49,8 @@ pub fn slot() -> Option<SlotId> {
 }
 
 impl Worker {
-    fn wake(&self, slots: &Wake) {
+    /// Wakes the workers that the store says something waits for.
+    pub(super) fn wake(&self, slots: &Wake) {
         for &slot in slots {
             if slot == self.me {
                 self.later.post();

@@ -45,10 +45,12 @@ pub unsafe fn subscribe(
     };
     let rules = location.join_rules();
     let joined = worker.zone.join(worker.me, items, since, &rules, &main.limits, now())?;
+    worker.wake(&joined.wake);
 
     let subscriber = Rc::new(Subscriber::new(location, Mode::Streaming));
+    let joined = joined.subscriptions.iter();
     let memberships: SmallVec<_> =
-        joined.iter().map(|&joined| worker.registry.enter(&subscriber, joined)).collect();
+        joined.map(|&joined| worker.registry.enter(&subscriber, joined)).collect();
     subscriber.set_memberships(memberships);
     worker.registry.add(&subscriber);
     worker.zone.count_in(worker.me, subscriber.mode());

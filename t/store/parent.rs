@@ -212,7 +212,7 @@ impl Parent {
 
     fn reclaim(&self) {
         let dead = self.zone.reclaim_dead(None, &limits(1), self.now);
-        self.board.reclaimed.fetch_add(dead.len() as u64, SeqCst);
+        self.board.reclaimed.fetch_add(dead.pids.len() as u64, SeqCst);
     }
 
     fn check(&mut self, when: &str) -> Result<(), String> {
@@ -271,7 +271,7 @@ impl Parent {
         let (since, rules) = (Since::default(), JoinRules::default());
         let joined = self.zone.join(me, &items, &since, &rules, &kept, self.now);
         let mut subscription = match joined {
-            Ok(joined) => joined[0],
+            Ok(joined) => joined.subscriptions[0],
             Err(error) => return Err(format!("the kept channel cannot be read: {error}")),
         };
         let mut tokens = Vec::new();
@@ -290,7 +290,7 @@ impl Parent {
         if tokens.len() as u64 != subscription.live_from - 1 {
             return Err(format!("{} kept, live from {}", tokens.len(), subscription.live_from));
         }
-        self.zone.leave(me, &[subscription], &kept, self.now);
+        _ = self.zone.leave(me, &[subscription], &kept, self.now);
         self.zone.leave_slot(me, &kept, self.now);
 
         let mut acknowledged = 0;
@@ -328,7 +328,7 @@ impl Parent {
         self.zone.leave_slot(me, &limits(1), self.now);
         // Past the time for which removed objects are still told.
         self.now += 40;
-        while self.zone.sweep(self.now) {}
+        while self.zone.sweep(self.now).more {}
         self.check("after the deletion of all channels")?;
         let totals = self.zone.totals(self.now);
         let rest = (totals.subscribers, totals.channels + totals.wildcard_channels, totals.stored);

@@ -208,8 +208,8 @@ impl<'a> Process<'a> {
         let (rules, limits) = (JoinRules::default(), limits(channels[0]));
         match self.zone.join(self.me, &items, &since, &rules, &limits, self.now()) {
             Ok(joined) => {
-                assert_eq!(joined.len(), channels.len());
-                for (&channel, &subscription) in channels.iter().zip(&joined) {
+                assert_eq!(joined.subscriptions.len(), channels.len());
+                for (&channel, &subscription) in channels.iter().zip(&joined.subscriptions) {
                     self.zone.count_in(self.me, Mode::Streaming);
                     let wanted = if channel == KEPT {
                         let before = subscription.live_from - 1;
@@ -287,7 +287,7 @@ impl<'a> Process<'a> {
     fn leave_one(&mut self, i: usize) {
         let follower = self.followers.swap_remove(i);
         let limits = limits(follower.channel);
-        self.zone.leave(self.me, &[follower.subscription], &limits, self.now());
+        _ = self.zone.leave(self.me, &[follower.subscription], &limits, self.now());
         self.zone.count_out(self.me, Mode::Streaming);
     }
 
@@ -319,7 +319,7 @@ impl<'a> Process<'a> {
 
     fn reclaim(&mut self) {
         let dead = self.zone.reclaim_dead(Some(self.me), &limits(1), self.now());
-        self.board.reclaimed.fetch_add(dead.len() as u64, SeqCst);
+        self.board.reclaimed.fetch_add(dead.pids.len() as u64, SeqCst);
     }
 
     fn some_follower(&mut self, wanted: impl Fn(&Follower) -> bool) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! The store on plain memory, threads standing in for processes.
 
+mod events;
 mod model;
 mod operations;
 mod space;
@@ -38,6 +39,7 @@ impl Bench {
 
     pub fn check(&self) {
         self.zone.check().unwrap();
+        self.zone.check_events().unwrap();
     }
 }
 
@@ -92,7 +94,8 @@ impl Worker<'_> {
         since: &Since<'_>,
     ) -> Result<Subscriptions, StoreError> {
         let (zone, limits) = (&self.bench.zone, &self.bench.limits);
-        zone.join(self.me, items, since, &JoinRules::default(), limits, START)
+        let rules = JoinRules { events: true, ..JoinRules::default() };
+        zone.join(self.me, items, since, &rules, limits, START).map(|joined| joined.subscriptions)
     }
 
     /// All of a subscription's history.
@@ -118,7 +121,7 @@ impl Worker<'_> {
     }
 
     pub fn leave(&self, subscription: Subscription) {
-        self.bench.zone.leave(self.me, &[subscription], &self.bench.limits, START);
+        _ = self.bench.zone.leave(self.me, &[subscription], &self.bench.limits, START);
     }
 
     pub fn delete(&self, id: &str) -> Option<Wake> {

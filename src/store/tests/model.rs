@@ -173,7 +173,7 @@ impl Run {
                     self.read(self.model.subscribers[index].worker);
                     let gone = self.model.leave(index);
                     let me = self.workers[gone.worker];
-                    zone.leave(me, &[gone.subscription], &self.bench.limits, now);
+                    _ = zone.leave(me, &[gone.subscription], &self.bench.limits, now);
                 }
             }
             Op::Read { worker } => self.read(worker),
@@ -195,7 +195,7 @@ impl Run {
             }
             Op::Pass { seconds } => {
                 self.model.now += seconds;
-                assert!(!zone.sweep(self.model.now));
+                assert!(!zone.sweep(self.model.now).more);
                 self.model.sweep();
             }
         }
@@ -209,7 +209,7 @@ impl Run {
         let rules = JoinRules::default();
         let limits = &self.bench.limits;
         let joined = zone.join(me, &items, &Since::default(), &rules, limits, now).unwrap();
-        let mut subscription = joined[0];
+        let mut subscription = joined.subscriptions[0];
         let c = self.model.channel(channel);
         c.deadline = now + INACTIVITY;
         let skip = c.stored.len().saturating_sub(backtrack as usize);
@@ -255,7 +255,7 @@ impl Run {
             let me = self.workers[s.worker];
             let notice = self.bench.zone.notice(me).unwrap();
             assert_eq!(notice.channel, s.subscription.channel);
-            self.bench.zone.leave(me, &[s.subscription], &self.bench.limits, self.model.now);
+            _ = self.bench.zone.leave(me, &[s.subscription], &self.bench.limits, self.model.now);
         }
     }
 
