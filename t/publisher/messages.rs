@@ -150,8 +150,8 @@ async fn event_ids_of_any_kind() {
     }
 }
 
-/// PUB-52, PUB-71..73, PUB-106, LIFE-63: publishers in all workers at once; one order for everybody who reads, ids
-/// without gaps, each (second, tag) once and later than the one before.
+/// PUB-52, PUB-71..73, PUB-106, LIFE-63: publishers in all workers at once; one order for everybody who
+/// reads, ids without gaps, each (second, tag) once and later than the one before.
 #[tokio::test]
 async fn stamps_of_all_workers() {
     const CHANNELS: [&str; 3] = ["a", "b", "c"];

@@ -137,8 +137,8 @@ async fn a_body_whose_file_is_damaged() {
     serving.await.expect("the other server");
 }
 
-/// PUB-104: a body that another location has passed on as it arrived is not to be had whole, and its rest is not
-/// published.
+/// PUB-104: a body that another location has passed on as it arrived is not to be had whole, and its
+/// rest is not published.
 #[tokio::test]
 async fn a_body_that_went_elsewhere() {
     let backend = TcpListener::bind("127.0.0.1:0").await.expect("a port");
