@@ -25,11 +25,39 @@ struct Scenario {
     zone: usize,
     kills: u64,
     kills_in_round: u64,
+    /// With an events channel, whose events must balance.
+    events: bool,
 }
 
-const SCENARIOS: [Scenario; 2] = [
-    Scenario { name: "kills_with_room", zone: 24 << 20, kills: 900, kills_in_round: 50 },
-    Scenario { name: "kills_in_a_full_zone", zone: 512 << 10, kills: 300, kills_in_round: 30 },
+const SCENARIOS: [Scenario; 4] = [
+    Scenario {
+        name: "kills_with_room",
+        zone: 24 << 20,
+        kills: 900,
+        kills_in_round: 50,
+        events: false,
+    },
+    Scenario {
+        name: "kills_in_a_full_zone",
+        zone: 512 << 10,
+        kills: 300,
+        kills_in_round: 30,
+        events: false,
+    },
+    Scenario {
+        name: "kills_with_events",
+        zone: 64 << 20,
+        kills: 400,
+        kills_in_round: 40,
+        events: true,
+    },
+    Scenario {
+        name: "kills_with_events_in_a_full_zone",
+        zone: 512 << 10,
+        kills: 200,
+        kills_in_round: 20,
+        events: true,
+    },
 ];
 
 /// Fewest kills that must have hit a section that had changed something, in 100 of those whose place
@@ -93,7 +121,7 @@ fn filters(arguments: &[String]) -> Vec<&str> {
 
 fn run(scenario: &Scenario, seed: u64) -> Result<String, String> {
     let kills = from_environment("PUSH_STREAM_KILLS").unwrap_or(scenario.kills);
-    let mut parent = Parent::new(scenario.zone, seed);
+    let mut parent = Parent::new(scenario.zone, seed, scenario.events);
     while parent.tally.kills < kills {
         parent.round(scenario.kills_in_round)?;
     }

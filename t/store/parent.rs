@@ -9,7 +9,7 @@ use ngx_http_push_stream_module::store::{
 };
 
 use crate::mapping::map;
-use crate::process::{KEPT, OPERATIONS, Process, channel_id, limits};
+use crate::process::{EVENTS, KEPT, OPERATIONS, Process, channel_id, limits};
 use crate::shared::{Board, Phase, Random, SEATS};
 use crate::tally::Tally;
 use crate::text;
@@ -34,11 +34,12 @@ pub struct Parent {
     /// Bytes in use before anything was done.
     empty: u64,
     killed_in_round: u64,
+    events: bool,
     pub tally: Tally,
 }
 
 impl Parent {
-    pub fn new(len: usize, seed: u64) -> Parent {
+    pub fn new(len: usize, seed: u64, events: bool) -> Parent {
         // SAFETY: fresh shared memory, mapped for good.
         let zone = unsafe { Zone::create(map(len), len, START) }.expect("large enough");
         Parent {
@@ -50,6 +51,7 @@ impl Parent {
             now: START,
             empty: zone.totals(START).used,
             killed_in_round: 0,
+            events,
             tally: Tally::default(),
         }
     }
@@ -62,6 +64,10 @@ impl Parent {
         self.board.forget_acks();
         self.board.enter(Phase::Run);
         self.board.now.store(self.now, SeqCst);
+        if self.events {
+            let configured = self.zone.configure_events(b"events", &limits(EVENTS), self.now);
+            configured.map_err(|turn| format!("no room for the events channel: {turn:?}"))?;
+        }
         self.reserve()?;
         (0..SEATS).for_each(|seat| self.start(seat));
         while self.killed_in_round < kills {
@@ -216,10 +222,23 @@ impl Parent {
     }
 
     fn check(&mut self, when: &str) -> Result<(), String> {
-        self.zone.check().map_err(|fault| {
+        self.zone.check().and_then(|()| self.check_events()).map_err(|fault| {
             self.end_all();
             format!("{when}, {} in all: {fault}", self.tally.kills)
         })
+    }
+
+    /// What the events tell is what is there; none of them is ever missing.
+    fn check_events(&mut self) -> Result<(), String> {
+        let balance = self.zone.check_events()?;
+        if balance.is_none() && self.zone.is_events_channel(b"events") {
+            return Err("the events channel does not hold all events".to_string());
+        }
+        if let Some(balance) = balance {
+            self.tally.told = self.tally.told.max(balance.told);
+            self.tally.untold = balance.dropped;
+        }
+        Ok(())
     }
 
     /// Lets the processes that live take what is theirs and leave.
@@ -317,6 +336,9 @@ impl Parent {
 
     /// Without its messages, the zone is as it was at first.
     fn check_empty(&mut self) -> Result<(), String> {
+        // From here on the events channel is one like the others.
+        let configured = self.zone.configure_events(b"", &limits(EVENTS), self.now);
+        configured.map_err(|turn| format!("an end needs no room: {turn:?}"))?;
         let me = self.take_slot();
         let mut ids = Vec::new();
         self.zone.list(me, b"", |id, _| ids.push(id.to_vec()));
@@ -337,7 +359,7 @@ impl Parent {
         }
         // Ids may be missing only where a mailbox was too full for unstored messages.
         self.tally.missed = self.board.missed.load(SeqCst);
-        if self.tally.missed > totals.dropped.iter().sum() {
+        if self.tally.missed + self.tally.untold > totals.dropped.iter().sum() {
             return Err(format!("{} messages did not come: {totals:?}", self.tally.missed));
         }
         let seats = self.board.seats.iter();

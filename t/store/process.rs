@@ -18,6 +18,9 @@ pub const KEPT: usize = 0;
 const BUSY: u64 = 8;
 const ALL: u64 = 160;
 
+/// The events channel, where there is one. Only subscribed to.
+pub const EVENTS: usize = 1000;
+
 /// Names of what `Seat::operation` says.
 pub const OPERATIONS: [&str; 11] = [
     "start", "publish", "join", "replay", "mail", "leave", "delete", "sweep", "list", "totals",
@@ -28,6 +31,7 @@ pub const OPERATIONS: [&str; 11] = [
 pub fn channel_id(channel: usize) -> String {
     match channel {
         KEPT => "kept".to_string(),
+        EVENTS => "events".to_string(),
         n if n % 7 == 0 => format!("w_{n}"),
         n => format!("channel-{n}"),
     }
@@ -35,7 +39,7 @@ pub fn channel_id(channel: usize) -> String {
 
 /// The settings under which a channel is used: nothing takes from the kept one.
 pub fn limits(channel: usize) -> Limits {
-    let kept = channel == KEPT;
+    let kept = channel == KEPT || channel == EVENTS;
     Limits {
         max_stored: (!kept).then_some(20),
         message_ttl: if kept { 10_000_000 } else { 8 },
@@ -57,6 +61,8 @@ pub struct Process<'a> {
     followers: Vec<Follower>,
     /// Stamp of the last message of the mailbox.
     last: Stamp,
+    /// Whether there is an events channel.
+    events: bool,
     /// A message of the kept channel, as a client would remember it.
     remembered: Option<(u64, Stamp, Option<Vec<u8>>)>,
 }
@@ -70,6 +76,7 @@ impl<'a> Process<'a> {
         let me = zone.take_slot(pid, number, board.now.load(SeqCst)).expect("a free slot");
         Process {
             zone,
+            events: zone.is_events_channel(b"events"),
             board,
             seat,
             number,
@@ -191,6 +198,10 @@ impl<'a> Process<'a> {
                 channels.push(another);
             }
         }
+        if self.events && self.random.one_in(8) {
+            let place = self.random.below(channels.len() as u64 + 1) as usize;
+            channels.insert(place, EVENTS);
+        }
         let backtrack = [0, 1, 7, 40, u64::MAX][self.random.below(5) as usize];
         let remembered = self.remembered.clone().filter(|_| channels == [KEPT]);
         let mut since = Since::default();
@@ -205,13 +216,14 @@ impl<'a> Process<'a> {
         let ids: Vec<String> = channels.iter().map(|&channel| channel_id(channel)).collect();
         let items: Vec<_> =
             ids.iter().map(|id| JoinItem { id: id.as_bytes(), backtrack }).collect();
-        let (rules, limits) = (JoinRules::default(), limits(channels[0]));
+        let rules = JoinRules { events: true, ..JoinRules::default() };
+        let limits = limits(channels[0]);
         match self.zone.join(self.me, &items, &since, &rules, &limits, self.now()) {
             Ok(joined) => {
                 assert_eq!(joined.subscriptions.len(), channels.len());
                 for (&channel, &subscription) in channels.iter().zip(&joined.subscriptions) {
                     self.zone.count_in(self.me, Mode::Streaming);
-                    let wanted = if channel == KEPT {
+                    let wanted = if channel == KEPT || channel == EVENTS {
                         let before = subscription.live_from - 1;
                         Some(after.unwrap_or(before.saturating_sub(backtrack)) + 1)
                     } else {
@@ -255,7 +267,9 @@ impl<'a> Process<'a> {
             for message in mail.messages() {
                 assert!(message.stamp > self.last, "mail out of order: {message:?}");
                 self.last = message.stamp;
-                text::token_of(&message);
+                if message.channel_id != b"events" {
+                    text::token_of(&message);
+                }
                 for follower in &mut self.followers {
                     if follower.subscription.channel == message.channel {
                         let missed = follower.live(&message);
@@ -293,12 +307,14 @@ impl<'a> Process<'a> {
 
     fn delete(&mut self) {
         let channel = match self.channel() {
+            KEPT if self.events && self.random.one_in(4) => EVENTS,
             KEPT => 1 + self.random.below(ALL) as usize,
             channel => channel,
         };
         let text: &[&[u8]] = &[b"gone ", b"for good"];
         let text = self.random.one_in(2).then_some(text);
-        self.zone.delete(self.me, channel_id(channel).as_bytes(), text, self.now());
+        let deleted = self.zone.delete(self.me, channel_id(channel).as_bytes(), text, self.now());
+        assert!(channel != EVENTS || deleted.is_none(), "the events channel was deleted");
     }
 
     fn list(&mut self) {
@@ -349,8 +365,11 @@ impl<'a> Process<'a> {
         while let Some(follower) = self.followers.last() {
             let info = self.zone.channel_info(channel_id(follower.channel).as_bytes());
             let info = info.expect("a channel with subscribers that was not deleted");
-            let missed = follower.ended(info.published);
-            self.board.missed.fetch_add(missed, SeqCst);
+            // Others are leaving too, and each that does is an event more.
+            if follower.channel != EVENTS {
+                let missed = follower.ended(info.published);
+                self.board.missed.fetch_add(missed, SeqCst);
+            }
             self.leave_one(self.followers.len() - 1);
         }
         self.zone.leave_slot(self.me, &limits(1), self.now());

@@ -18,6 +18,9 @@ pub struct Tally {
     pub operations: u64,
     pub acknowledged: u64,
     pub missed: u64,
+    /// Most events in the events channel at once, and events that found no room.
+    pub told: u64,
+    pub untold: u64,
 }
 
 impl fmt::Display for Tally {
@@ -27,7 +30,8 @@ impl fmt::Display for Tally {
         write!(
             f,
             "{} kills; of {} looked at, {} held the lock and {} had uncommitted changes ({}); \
-             {} operations, {} acknowledged messages kept, {} unstored ones refused",
+             {} operations, {} acknowledged messages kept, {} unstored ones refused; \
+             at most {} events at once, {} without room",
             self.kills,
             self.looked,
             self.held,
@@ -35,7 +39,9 @@ impl fmt::Display for Tally {
             cut.join(", "),
             self.operations,
             self.acknowledged,
-            self.missed
+            self.missed,
+            self.told,
+            self.untold
         )
     }
 }
