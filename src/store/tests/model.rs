@@ -62,13 +62,16 @@ struct Model {
     published: u64,
     channels: BTreeMap<u8, ModelChannel>,
     subscribers: Vec<ModelSubscriber>,
+    /// Events of the operation.
+    told: Vec<(Event, u8)>,
 }
 
 impl Model {
     fn channel(&mut self, channel: u8) -> &mut ModelChannel {
-        let Model { channels, lives, .. } = self;
+        let Model { channels, lives, told, .. } = self;
         channels.entry(channel).or_insert_with(|| {
             *lives += 1;
+            told.push((Event::ChannelCreated, channel));
             ModelChannel { life: *lives, ..ModelChannel::default() }
         })
     }
@@ -98,6 +101,7 @@ impl Model {
 
     fn leave(&mut self, index: usize) -> ModelSubscriber {
         let gone = self.subscribers.swap_remove(index);
+        self.told.push((Event::ClientUnsubscribed, gone.channel));
         if self.subscribed(gone.channel) == 0 {
             let now = self.now;
             if let Some(c) = self.channels.get_mut(&gone.channel).filter(|c| c.life == gone.life) {
@@ -120,7 +124,10 @@ impl Model {
             .filter(|(id, c)| c.stored.is_empty() && c.deadline < now && self.subscribed(**id) == 0)
             .map(|(id, _)| *id)
             .collect();
-        gone.iter().for_each(|id| drop(self.channels.remove(id)));
+        for id in gone {
+            self.channels.remove(&id);
+            self.told.push((Event::ChannelDestroyed, id));
+        }
     }
 }
 
@@ -132,6 +139,8 @@ struct Run {
     bench: Bench,
     model: Model,
     workers: Vec<SlotId>,
+    /// Events so far.
+    told: u64,
 }
 
 impl Run {
@@ -144,8 +153,11 @@ impl Run {
             wildcard_prefix: b"w_".to_vec(),
             ..Limits::default()
         };
+        // All events are kept.
+        let kept = Limits { message_ttl: 1 << 30, ..Limits::default() };
+        bench.zone.configure_events(b"events", &kept, START).unwrap();
         let workers = (0..WORKERS).map(|_| bench.worker().me).collect();
-        Run { bench, workers, model: Model { now: START, ..Model::default() } }
+        Run { bench, workers, told: 0, model: Model { now: START, ..Model::default() } }
     }
 
     fn apply(&mut self, op: &Op) {
@@ -184,7 +196,9 @@ impl Run {
                 assert_eq!(wake.is_some(), existed);
                 (0..WORKERS).for_each(|worker| self.read(worker));
                 self.end_deleted(channel);
-                self.model.channels.remove(&channel);
+                if self.model.channels.remove(&channel).is_some() {
+                    self.model.told.push((Event::ChannelDestroyed, channel));
+                }
             }
             Op::Die { worker } => {
                 zone.leave_slot(self.workers[worker], &self.bench.limits, now);
@@ -226,6 +240,7 @@ impl Run {
         let expected = VecDeque::new();
         let subscriber = ModelSubscriber { worker, channel, life, subscription, expected };
         self.model.subscribers.push(subscriber);
+        self.model.told.push((Event::ClientSubscribed, channel));
     }
 
     /// The worker empties its mailbox; each subscriber must see what the model expects.
@@ -251,7 +266,7 @@ impl Run {
         let life = self.model.channels.get(&channel).map(|c| c.life);
         let of_it = |s: &ModelSubscriber| s.channel == channel && Some(s.life) == life;
         while let Some(i) = self.model.subscribers.iter().position(of_it) {
-            let s = self.model.subscribers.swap_remove(i);
+            let s = self.model.leave(i);
             let me = self.workers[s.worker];
             let notice = self.bench.zone.notice(me).unwrap();
             assert_eq!(notice.channel, s.subscription.channel);
@@ -259,12 +274,51 @@ impl Run {
         }
     }
 
-    fn compare(&self) {
+    /// The newest events are those of the operation. A worker's end has no order between channels.
+    fn compare_events(&mut self) {
+        let mut expected: Vec<String> = std::mem::take(&mut self.model.told)
+            .into_iter()
+            .map(|(event, channel)| format!("{} {}", event.name(), name(channel)))
+            .collect();
+        let zone = self.bench.zone;
+        let published = zone.channel_info(b"events").unwrap().published;
+        assert_eq!(published - self.told, expected.len() as u64, "{expected:?}");
+        self.told = published;
+
+        let me = self.workers[0];
+        let items = [JoinItem { id: b"events", backtrack: expected.len() as u64 }];
+        let rules = JoinRules { events: true, ..JoinRules::default() };
+        let (limits, now) = (&self.bench.limits, self.model.now);
+        let joined = zone.join(me, &items, &Since::default(), &rules, limits, now).unwrap();
+        let mut subscription = joined.subscriptions[0];
+        let mut told = Vec::new();
+        // Without a backtrack there is nothing to be read.
+        while let Some(bookmark) = subscription.history.take() {
+            let step = zone.read_history(me, bookmark, usize::MAX, now);
+            subscription.history = step.next;
+            told.extend(step.page.messages().map(|m| {
+                let value: serde_json::Value = serde_json::from_slice(m.text).unwrap();
+                format!(
+                    "{} {}",
+                    value["type"].as_str().unwrap(),
+                    value["channel"].as_str().unwrap()
+                )
+            }));
+        }
+        _ = zone.leave(me, &[subscription], limits, now);
+        told.sort();
+        expected.sort();
+        assert_eq!(told, expected);
+    }
+
+    fn compare(&mut self) {
         self.bench.check();
+        self.compare_events();
         let totals = self.bench.zone.totals(self.model.now);
         let wildcards = u64::from(self.model.channels.contains_key(&4));
         assert_eq!(totals.wildcard_channels, wildcards);
-        assert_eq!(totals.channels + wildcards, self.model.channels.len() as u64);
+        let events = 1;
+        assert_eq!(totals.channels + wildcards, self.model.channels.len() as u64 + events);
         assert_eq!(totals.published, self.model.published);
         for (&channel, c) in &self.model.channels {
             let info = self.bench.zone.channel_info(name(channel).as_bytes()).unwrap();
