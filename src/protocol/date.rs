@@ -120,7 +120,8 @@ impl Fields<'_> {
 
 /// Seconds from the epoch to the start of that day; none for a day that no calendar has.
 fn seconds_to(year: u64, month: u64, day: u64) -> Option<u64> {
-    let days = (year >= 1970).then(|| days_to(year, month, day))?;
+    // Day 0 would be one of the month before, and before the epoch there is none to count from.
+    let days = (year >= 1970 && day > 0).then(|| days_to(year, month, day))?;
     // A day beyond the end of its month comes back as one of the next.
     (civil_date(days) == (year, month, day)).then_some(days * SECONDS_PER_DAY)
 }
@@ -242,6 +243,7 @@ mod tests {
             "Sat, 21 Nov 2026 19:60:00 GMT",
             "Sat, 21 Nov 2026 19:29:60 GMT",
             "Sat, 00 Nov 2026 19:29:35 GMT",
+            "Thursday, 00-Jan-70 00:00:00 GMT",
             "Sat, 31 Nov 2026 19:29:35 GMT",
             "Sun, 29 Feb 2026 19:29:35 GMT",
             "Sat, 32 Dec 2026 19:29:35 GMT",
