@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 export NGINX NGINX_SOURCE_DIR NGINX_BUILD_DIR NGINX_BINARY PORT
 
-.PHONY: build run test test-long lint env clean help
+.PHONY: build run test test-long fuzz lint env clean help
 
 build: ## build the module (release) and print its path
 	@scripts/build
@@ -17,6 +17,9 @@ test: ## formatting, clippy, unit tests, acceptance tests on the system's nginx 
 
 test-long: ## as test, and the tests that take long
 	@scripts/test --long
+
+fuzz: ## fuzz the wire formats, each for SECONDS=60; or one of them, TARGET=template
+	@scripts/fuzz --seconds $(or $(SECONDS),60) $(TARGET)
 
 lint: ## formatting and clippy only
 	@scripts/lint

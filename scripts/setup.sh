@@ -79,6 +79,11 @@ set_up() {
     [[ -z $missing ]] || install $missing
 }
 
+# set_up_fuzz: the C++ compiler that builds libFuzzer.
+set_up_fuzz() {
+    command -v "${CXX:-c++}" >/dev/null || install g++
+}
+
 # set_up_lint: rustfmt and clippy.
 set_up_lint() {
     local missing
