@@ -201,6 +201,10 @@ impl Section<'_> {
         }
         self.retire(channel);
         self.link(&c.farewell, farewell);
+        self.reach_second(now);
+        let end = self.newest_stamp();
+        self.set64(&c.last_second, end.second);
+        self.set(&c.last_tag, end.tag);
         self.make_due(channel);
         let stored = c.stored.get();
         self.trash_deleted(now, stored, 1);

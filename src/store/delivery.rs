@@ -1,19 +1,17 @@
-//! What a worker takes from its slot: messages for its subscribers, then word of deleted channels.
+//! What a worker takes from its slot: messages for its subscribers, and word of deleted channels.
 //!
-//! A node knows how far the mailbox must be taken for all messages of its channel to be, so subscribers
-//! are told of a channel's end after its last message, however much other mail waits or keeps coming.
+//! A deletion has its place in the order of all messages. A worker tells of it when it has taken what was
+//! published before, and before it takes what was published after, so that a subscriber's position is the
+//! same in every channel at any moment.
 
 use core::cell::Cell;
 
 use smallvec::SmallVec;
 
-use super::layout::{MAIL_ENTRIES, Message};
-use super::list::OfSlot;
+use super::layout::{MAIL_ENTRIES, Message, Slot};
 use super::memory::Ref;
-use super::{Channel, MessageRef, Node, SlotId, Zone};
-
-/// Deleted channels that are looked at for one whose messages were taken.
-const NOTICES: usize = 64;
+use super::section::Section;
+use super::{Channel, MessageRef, Node, SlotId, Stamp, Zone};
 
 /// Messages from the head of the mailbox, in the order of publishing. The mailbox holds them until this
 /// is dropped; those that were looked at then leave it.
@@ -62,6 +60,8 @@ impl Drop for Mail<'_> {
 pub struct Notice<'z> {
     pub channel: Ref<Channel>,
     pub channel_id: &'z [u8],
+    /// Its place among all messages: behind those published before the deletion.
+    pub stamp: Stamp,
     /// Text of the DELETE request; None: the configured one.
     pub text: Option<&'z [u8]>,
 }
@@ -71,7 +71,7 @@ impl Zone {
     /// that never came.
     pub fn has_mail(&self, me: SlotId) -> bool {
         let slot = self.slot(me);
-        slot.mail_count.get() != 0 || slot.doomed.head.get().is_some()
+        slot.mail_count.get() != 0 || self.has_notice(me)
     }
 
     /// The first messages of this worker's mailbox. From here on a publisher wakes it again.
@@ -91,26 +91,57 @@ impl Zone {
         Mail { zone: self, me, messages: section.read_mail(slot, MAIL_ENTRIES), seen: Cell::new(0) }
     }
 
-    /// A channel that was deleted under this worker's subscribers, all of whose messages were taken.
+    /// Whether channels were deleted under this worker's subscribers. Looks without the lock: what was
+    /// deleted before a message that the worker has is seen.
+    pub fn has_notice(&self, me: SlotId) -> bool {
+        self.slot(me).doomed.head.get().is_some()
+    }
+
+    /// The channel that was deleted first under this worker's subscribers, if all that was published
+    /// before that was taken.
     pub fn notice(&self, me: SlotId) -> Option<Notice<'_>> {
         let section = self.enter();
-        let slot = section.slot(me);
-        let taken = |node: &Ref<Node>| {
-            let ahead = section.at(*node).mail_until.get().wrapping_sub(slot.mail_removed.get());
-            ahead == 0 || ahead > slot.mail_count.get()
-        };
-        let mut doomed = section.items::<OfSlot>(&slot.doomed).take(NOTICES);
-        let channel = section.at(doomed.find(taken)?).channel.get()?;
+        let next = section.read_mail(section.slot(me), 1).first().map(|&m| section.stamp_of(m));
+        self.notice_in(&section, me, next)
+    }
+
+    /// The channel that was deleted first under this worker's subscribers, if that was before this
+    /// message was published. For the one who takes the mail: to be told first.
+    pub fn notice_before(&self, me: SlotId, message: Stamp) -> Option<Notice<'_>> {
+        self.notice_in(&self.enter(), me, Some(message))
+    }
+
+    fn notice_in(
+        &self,
+        section: &Section<'_>,
+        me: SlotId,
+        before: Option<Stamp>,
+    ) -> Option<Notice<'_>> {
+        let node = section.slot(me).doomed.head.get()?;
+        let channel = section.at(node).channel.get()?;
+        let stamp = section.last_stamp(channel);
+        if before.is_some_and(|before| before <= stamp) {
+            return None;
+        }
         let c = self.memory.at(channel);
         // SAFETY: ids and farewell texts never change, and this worker's node holds the channel.
         let bytes = |at: usize, len: usize| unsafe { self.memory.bytes(at, len) };
         Some(Notice {
             channel,
+            stamp,
             channel_id: bytes(channel.offset() + Channel::ID_AT, c.id_len.get() as usize),
             text: c.farewell.get().map(|text| {
                 let len = self.memory.at(text).text_len.get() as usize;
                 bytes(text.offset() + Message::BYTES_AT, len)
             }),
         })
+    }
+}
+
+impl Section<'_> {
+    /// Something that was posted for this node of the slot has not been taken.
+    pub fn mail_waits(&self, slot: &Slot, node: Ref<Node>) -> bool {
+        let ahead = self.at(node).mail_until.get().wrapping_sub(slot.mail_removed.get());
+        ahead != 0 && ahead <= slot.mail_count.get()
     }
 }

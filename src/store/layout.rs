@@ -214,7 +214,7 @@ pub struct Channel {
     pub serial: Cell64,
     /// Id of the newest message; also the number of messages ever published (STAT-46).
     pub last_id: Cell64,
-    /// Stamp of the newest message, stored or not (OLD-15).
+    /// Stamp of the newest message, stored or not (OLD-15); of its end, when it was deleted.
     pub last_second: Cell64,
     /// Stamp of the newest message that was removed: an older cursor has a gap.
     pub removed_second: Cell64,

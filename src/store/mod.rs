@@ -15,8 +15,8 @@
 //! (`section.rs`). What a dead worker owned is found in its slot, by whoever notices that nobody holds
 //! the slot's life mutex any more (`slots.rs`).
 //!
-//! From here down: `publish`, `subscribe`, `history`, `delivery`, `delete`, `sweep`, `slots`, `events`,
-//! `report` are the operations; `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `trash` the parts
+//! From here down: `publish`, `subscribe`, `poll`, `history`, `delivery`, `delete`, `sweep`, `slots`,
+//! `events`, `report` are the operations; `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `trash` the parts
 //! they are made of; `section`, `alloc`, `pages`, `list`, `layout`, `memory`, `robust` the ground.
 
 mod alloc;
@@ -36,6 +36,7 @@ mod mailbox;
 mod memory;
 mod message;
 mod pages;
+mod poll;
 mod publish;
 mod report;
 mod robust;
@@ -57,6 +58,7 @@ pub use self::geometry::LayoutError;
 pub use self::history::{Page, PageStep};
 pub use self::layout::{Bookmark, Channel, Node};
 pub use self::memory::Ref;
+pub use self::poll::{Began, Patience, Poll, Polled, Position, Standing};
 pub use self::publish::{Publish, Published};
 pub use self::report::{ChannelInfo, Totals, WorkerInfo};
 pub use self::slots::{DropCause, Mode, NoSlot, Reclaimed};

@@ -1,5 +1,7 @@
 //! The zone-wide (second, tag): a position in the one order of all messages (OLD-7, PUB-71).
 
+use super::layout::Channel;
+use super::memory::Ref;
 use super::section::Section;
 
 /// When a message was published: unix seconds, and its number within that second over all channels.
@@ -22,5 +24,27 @@ impl Section<'_> {
         let tag = root.stamp_tag.get() + 1;
         self.set(&root.stamp_tag, tag);
         Stamp { second, tag }
+    }
+
+    /// The stamp of a channel's newest message, stored or not; of its end, when it was deleted.
+    pub fn last_stamp(&self, channel: Ref<Channel>) -> Stamp {
+        let c = self.at(channel);
+        Stamp { second: c.last_second.get(), tag: c.last_tag.get() }
+    }
+
+    /// The stamp of the newest message.
+    pub fn newest_stamp(&self) -> Stamp {
+        let root = self.root();
+        Stamp { second: root.stamp_second.get(), tag: root.stamp_tag.get() }
+    }
+
+    /// Somebody is told that this second has come: from now on no message is stamped with an earlier one,
+    /// whatever the clock does.
+    pub fn reach_second(&self, now: u64) {
+        let root = self.root();
+        if now > root.stamp_second.get() {
+            self.set64(&root.stamp_second, now);
+            self.set(&root.stamp_tag, 0);
+        }
     }
 }

@@ -81,27 +81,10 @@ impl Zone {
         now: u64,
     ) -> Result<Joined, StoreError> {
         let section = self.enter();
-        section.admit(items, rules, limits)?;
-        section.admit_wildcards(items, rules, limits)?;
-        let ids: SmallVec<[&[u8]; 4]> = items.iter().map(|item| item.id).collect();
-        let created = section.create_missing(&ids, limits, now)?;
-        let mut subscriptions = Subscriptions::new();
-        for item in items {
-            match section.join_one(me, item, since, limits, now) {
-                Ok(subscription) => {
-                    section.settle();
-                    subscriptions.push(subscription);
-                }
-                Err(Full) => {
-                    section.undo();
-                    for subscription in &subscriptions {
-                        section.end_subscription(me, subscription, limits, now);
-                    }
-                    section.uncreate_all(&created, now);
-                    return Err(StoreError::Full);
-                }
-            }
-        }
+        let created = section.admit_all(items, rules, limits, now)?;
+        let subscriptions = section
+            .join_all(me, items, since, limits, now)
+            .inspect_err(|_| section.uncreate_all(&created, now))?;
         Ok(Joined { subscriptions, wake: section.take_wake() })
     }
 
@@ -133,6 +116,48 @@ impl Zone {
 }
 
 impl Section<'_> {
+    /// Judges a request and creates the channels that are missing; which they are.
+    pub fn admit_all(
+        &self,
+        items: &[JoinItem<'_>],
+        rules: &JoinRules,
+        limits: &Limits,
+        now: u64,
+    ) -> Result<SmallVec<[Ref<Channel>; 4]>, StoreError> {
+        self.admit(items, rules, limits)?;
+        self.admit_wildcards(items, rules, limits)?;
+        let ids: SmallVec<[&[u8]; 4]> = items.iter().map(|item| item.id).collect();
+        self.create_missing(&ids, limits, now)
+    }
+
+    /// Subscribes to all of the channels, which exist, or to none.
+    pub fn join_all(
+        &self,
+        me: SlotId,
+        items: &[JoinItem<'_>],
+        since: &Since<'_>,
+        limits: &Limits,
+        now: u64,
+    ) -> Result<Subscriptions, StoreError> {
+        let mut joined = Subscriptions::new();
+        for item in items {
+            match self.join_one(me, item, since, limits, now) {
+                Ok(subscription) => {
+                    self.settle();
+                    joined.push(subscription);
+                }
+                Err(Full) => {
+                    self.undo();
+                    for subscription in &joined {
+                        self.end_subscription(me, subscription, limits, now);
+                    }
+                    return Err(StoreError::Full);
+                }
+            }
+        }
+        Ok(joined)
+    }
+
     fn admit(
         &self,
         items: &[JoinItem<'_>],
@@ -181,7 +206,7 @@ impl Section<'_> {
         let Some(channel) = self.find(item.id) else { unreachable!("created before") };
         let c = self.at(channel);
         let newest = c.last_id.get();
-        let history = match self.first_wanted(channel, item.backtrack, since) {
+        let history = match self.first_wanted(channel, item.backtrack, since, now) {
             Some(message) => Some(self.bookmark(me, message, newest)?),
             None => None,
         };
@@ -253,7 +278,7 @@ impl Section<'_> {
         Ok(node)
     }
 
-    fn bookmark(
+    pub fn bookmark(
         &self,
         me: SlotId,
         message: Ref<Message>,
@@ -280,23 +305,25 @@ impl Section<'_> {
         }
     }
 
-    /// The oldest message of the history that this client wants (OLD-8..13).
-    fn first_wanted(
+    /// The oldest message of the history that this client wants (OLD-8..13). Expired ones count as gone
+    /// (LIFE-42).
+    pub fn first_wanted(
         &self,
         channel: Ref<Channel>,
         backtrack: u64,
         since: &Since<'_>,
+        now: u64,
     ) -> Option<Ref<Message>> {
-        let c = self.at(channel);
+        let lives = |m: &Message| u64::from(m.expires.get()) > now;
         if backtrack > 0 {
-            return self.walk_back(channel, |behind, _| behind < backtrack);
+            return self.walk_back(channel, |behind, m| behind < backtrack && lives(m));
         }
         if let Some(event_id) = since.event_id {
-            return self.after_event(channel, event_id, since);
+            let newest = self.at(channel).fifo.tail.get().filter(|&tail| lives(self.at(tail)));
+            return newest.and_then(|_| self.after_event(channel, event_id, since));
         }
         since.time?;
-        c.fifo.head.get()?;
-        self.walk_back(channel, |_, m| is_after(m, since))
+        self.walk_back(channel, |_, m| is_after(m, since) && lives(m))
     }
 
     /// Walks from the newest message towards the oldest while they are wanted: as many steps as there

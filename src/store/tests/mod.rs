@@ -3,6 +3,7 @@
 mod events;
 mod model;
 mod operations;
+mod polling;
 mod space;
 mod threads;
 
