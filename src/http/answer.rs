@@ -7,7 +7,7 @@ use super::{Exchange, INTERNAL_ERROR};
 use crate::ngx_ext::request::{OutOfMemory, Request};
 
 /// The request headers a page of another origin may send (PUB-11).
-const ALLOWED_HEADERS: &str =
+pub const ALLOWED_HEADERS: &str =
     "If-Modified-Since,If-None-Match,Etag,Event-Id,Event-Type,Last-Event-Id";
 
 /// Prepares the response head before anything is decided: never cached (PUB-6, STAT-20), and not

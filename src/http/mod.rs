@@ -76,10 +76,10 @@ pub unsafe extern "C" fn content_handler(r: *mut ngx_http_request_t) -> ngx_int_
             match exchange.location.role {
                 Role::Publisher(mode) => publisher::handle(&exchange, mode),
                 Role::Statistics(format) => statistics::handle(&exchange, format),
-                Role::Subscriber(SubscriberMode::Streaming) => subscriber::handle(&exchange),
-                Role::Subscriber(_) => {
+                Role::Subscriber(SubscriberMode::WebSocket) => {
                     answer::refuse(exchange.request, refusal::Refusal::ModeNotAvailable)
                 }
+                Role::Subscriber(mode) => subscriber::handle(&exchange, mode),
             }
         })
     }

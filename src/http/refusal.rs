@@ -1,9 +1,10 @@
 //! Why a request is refused: the status, and the text of `X-Nginx-PushStream-Explain`.
 
 use crate::protocol::channel_path::PathError;
+use crate::protocol::jsonp::BadName;
 use crate::store::StoreError;
 
-/// A refusal of PUB-3, STAT-26 or ADM-2..8, or a full zone (PUB-79..81, LIFE-54).
+/// A refusal of PUB-3, STAT-26, ADM-2..8 or JP-7, or a full zone (PUB-79..81, LIFE-54).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error(transparent)]
@@ -12,6 +13,8 @@ pub enum Refusal {
     IdTooLarge,
     #[error("Channel id not authorized for this method.")]
     ReservedId,
+    #[error(transparent)]
+    Callback(#[from] BadName),
     #[error("Empty post requests are not allowed.")]
     EmptyPost,
     #[error("Number of channels were exceeded.")]
@@ -36,7 +39,7 @@ pub enum Refusal {
 impl Refusal {
     pub fn status(self) -> u32 {
         match self {
-            Self::Path(_) | Self::IdTooLarge | Self::EmptyPost => 400,
+            Self::Path(_) | Self::IdTooLarge | Self::Callback(_) | Self::EmptyPost => 400,
             Self::ReservedId
             | Self::TooManyChannels
             | Self::NotAuthorized

@@ -1,28 +1,39 @@
-//! A subscriber location in streaming mode, in the order in which a request meets it: method, channels,
-//! admission, response head; from there on it is the worker's.
+//! A subscriber location in every mode but WebSocket, in the order in which a request meets it: method,
+//! channels, mode, admission; from there on it is the worker's.
 
 use nginx_sys::{
-    NGX_HTTP_GET, NGX_HTTP_OPTIONS, NGX_OK, ngx_http_finalize_request, ngx_http_request_t,
-    ngx_int_t,
+    NGX_HTTP_GET, NGX_HTTP_OPTIONS, ngx_http_finalize_request, ngx_http_request_t, ngx_int_t,
 };
 use smallvec::SmallVec;
 
 use super::refusal::Refusal;
 use super::{Exchange, INTERNAL_ERROR, answer, channels};
-use crate::conf::{self, Expanded};
+use crate::conf::{self, Expanded, SubscriberMode};
 use crate::ngx_ext::guard::guard;
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::request::OutOfMemory;
 use crate::protocol::channel_path::{self, Items};
 use crate::protocol::cursor::Cursor;
-use crate::store::{JoinItem, Since, StoreError};
-use crate::worker;
+use crate::protocol::jsonp;
+use crate::protocol::padding::Minimums;
+use crate::store::{JoinItem, Patience, Since, StoreError};
+use crate::worker::{self, Failure, Kind, Order, Outcome};
 
-/// The channels of the request with their backtracks, kept while its body is read.
-struct Wanted(Vec<(Box<[u8]>, u64)>);
+/// What the request asks for, kept while its body is read.
+struct Wanted {
+    /// The channels with their backtracks.
+    channels: Vec<(Box<[u8]>, u64)>,
+    mode: Mode,
+}
 
-/// Refuses the request, or reads its body, which nobody wants, and subscribes it (SUB-16..21).
-pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
+/// How the request is to be served (MODE-2).
+enum Mode {
+    Stream,
+    Poll { patience: Patience, callback: Option<Vec<u8>> },
+}
+
+/// Refuses the request, or reads its body, which nobody wants, and serves it (SUB-16..21).
+pub fn handle(exchange: &Exchange<'_>, mode: SubscriberMode) -> ngx_int_t {
     let request = exchange.request;
     let begun = match request.method() {
         NGX_HTTP_OPTIONS => {
@@ -31,7 +42,7 @@ pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
         }
         _ => answer::begin(request),
     };
-    match begun.and_then(|()| answer::allow_origin(exchange, "GET")) {
+    match begun.and_then(|()| allow_origin(exchange)) {
         Ok(()) => {}
         Err(OutOfMemory) => return INTERNAL_ERROR,
     }
@@ -50,7 +61,9 @@ pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
         Ok(path) => path,
         Err(OutOfMemory) => return INTERNAL_ERROR,
     };
-    let wanted = match wanted(exchange, &path) {
+    let wanted = channels(exchange, &path)
+        .and_then(|channels| Ok(Wanted { channels, mode: asked_mode(exchange, mode)? }));
+    let wanted = match wanted {
         Ok(wanted) => wanted,
         Err(refusal) => return answer::refuse(request, refusal),
     };
@@ -60,9 +73,24 @@ pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
     }
 }
 
+/// Lets a page of an allowed origin read the answer and all that it needs to go on (SUB-22, and the sane
+/// reading of SUB-24).
+fn allow_origin(exchange: &Exchange<'_>) -> Result<(), OutOfMemory> {
+    let Some(origin) = exchange.allowed_origin()? else { return Ok(()) };
+    let request = exchange.request;
+    let headers = [answer::ALLOWED_HEADERS, "X-Nginx-PushStream-Mode"].join(",");
+    request.push_header("Access-Control-Allow-Origin", &origin)?;
+    request.push_header("Access-Control-Allow-Methods", b"GET")?;
+    request.push_header("Access-Control-Allow-Headers", headers.as_bytes())?;
+    request.push_header(
+        "Access-Control-Expose-Headers",
+        b"Etag,Last-Modified,X-Nginx-PushStream-Explain,X-Nginx-PushStream-Gap",
+    )
+}
+
 /// The channels of the path, a channel named twice taken once (SUB-47). Items are judged from left to
 /// right: before a wrong one, the store says what it thinks of those before it (ADM-1).
-fn wanted(exchange: &Exchange<'_>, path: &[u8]) -> Result<Wanted, Refusal> {
+fn channels(exchange: &Exchange<'_>, path: &[u8]) -> Result<Vec<(Box<[u8]>, u64)>, Refusal> {
     let items = channel_path::parse(path)
         .inspect_err(|error| channels::log_path_error(exchange, path, *error))?;
     for (i, item) in items.iter().enumerate() {
@@ -77,11 +105,26 @@ fn wanted(exchange: &Exchange<'_>, path: &[u8]) -> Result<Wanted, Refusal> {
         }
     }
     let items: Items<'_> = channel_path::merge_duplicates(items);
-    Ok(Wanted(items.iter().map(|item| (item.id.into(), item.backtrack)).collect()))
+    Ok(items.iter().map(|item| (item.id.into(), item.backtrack)).collect())
 }
 
 fn join_items<'a>(items: &[channel_path::Item<'a>]) -> SmallVec<[JoinItem<'a>; 4]> {
     items.iter().map(|item| JoinItem { id: item.id, backtrack: item.backtrack }).collect()
+}
+
+/// The location's mode, unless the request header names another way to poll (MODE-1, and the sane reading
+/// of MODE-3). Only polls look for a callback (JP-1).
+fn asked_mode(exchange: &Exchange<'_>, location: SubscriberMode) -> Result<Mode, Refusal> {
+    let header = exchange.request.header("X-Nginx-PushStream-Mode");
+    let is = |word: &str| header.is_some_and(|value| value.eq_ignore_ascii_case(word.as_bytes()));
+    let patience = match location {
+        _ if is("polling") => Patience::None,
+        _ if is("long-polling") => Patience::Wait,
+        SubscriberMode::Polling => Patience::None,
+        SubscriberMode::LongPolling => Patience::Wait,
+        _ => return Ok(Mode::Stream),
+    };
+    Ok(Mode::Poll { patience, callback: jsonp::callback(exchange.request.query())? })
 }
 
 /// The body, if there was one, is read and forgotten.
@@ -89,58 +132,67 @@ unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
     // SAFETY: nginx calls with a live request, whose handler has to finalize it or to keep it.
     unsafe {
         let log = (*(*r).connection).log;
-        let rc = guard(log, "a subscription", Some(INTERNAL_ERROR), || match Exchange::of(r) {
-            Some(exchange) => subscribe(&exchange).err(),
-            None => Some(INTERNAL_ERROR),
+        let outcome = guard(log, "a subscription", Outcome::Answered(INTERNAL_ERROR), || {
+            let Some(exchange) = Exchange::of(r) else { return Outcome::Answered(INTERNAL_ERROR) };
+            serve(&exchange).unwrap_or_else(Outcome::Answered)
         });
-        if let Some(rc) = rc {
+        if let Outcome::Answered(rc) = outcome {
             ngx_http_finalize_request(r, rc);
         }
     }
 }
 
-/// Subscribes and answers. An error is the return code for a request that did not become a subscriber.
-fn subscribe(exchange: &Exchange<'_>) -> Result<(), ngx_int_t> {
-    let request = exchange.request;
+/// Subscribes or answers. An error is the return code for a request that failed.
+fn serve(exchange: &Exchange<'_>) -> Result<Outcome, ngx_int_t> {
+    let (request, location, main) = (exchange.request, exchange.location, exchange.main);
     let wanted = request.state::<Wanted>(conf::ctx_index()).ok_or(INTERNAL_ERROR)?;
-    let items: SmallVec<[JoinItem<'_>; 4]> =
-        wanted.0.iter().map(|(id, backtrack)| JoinItem { id, backtrack: *backtrack }).collect();
+    let items: SmallVec<[JoinItem<'_>; 4]> = wanted
+        .channels
+        .iter()
+        .map(|(id, backtrack)| JoinItem { id, backtrack: *backtrack })
+        .collect();
     let cursor = cursor(exchange).map_err(|OutOfMemory| INTERNAL_ERROR)?;
     let since = Since { time: cursor.time, tag: cursor.tag, event_id: cursor.event_id.as_deref() };
-
-    let (location, main) = (exchange.location, exchange.main);
-    // SAFETY: from here on the request is finalized by the subscriber, or below with an error.
-    let opened = unsafe { worker::subscribe(request, location, main, &items, &since) };
-    let opened = opened.map_err(|error| refuse(exchange, &items, error))?;
-
-    request.set_status(200);
-    request.set_default_content_type();
-    let rc = request.send_header();
-    if rc != NGX_OK as ngx_int_t && rc != nginx_sys::NGX_AGAIN as ngx_int_t {
-        return Err(rc);
-    }
-    // The head leaves at once, with the header template if there is one (HDR-11, SUB-40).
-    let left = match location.header.as_slice() {
-        [] => request.flush().map(drop),
-        header => request.output_constant(header).map(drop),
+    let kind = match &wanted.mode {
+        Mode::Stream => Kind::Stream(padding(exchange).map_err(|OutOfMemory| INTERNAL_ERROR)?),
+        Mode::Poll { patience, callback } => {
+            Kind::Poll { patience: *patience, callback: callback.as_deref() }
+        }
     };
-    left.map_err(|_| nginx_sys::NGX_ERROR as ngx_int_t)?;
-    opened.start();
-    Ok(())
+    let order = Order { location, main, items: &items, since, kind };
+    // SAFETY: a request that is kept is finalized by the subscriber alone.
+    match unsafe { worker::serve(request, &order) } {
+        Ok(outcome) => Ok(outcome),
+        Err(Failure::Refused(error)) => Err(refuse(exchange, &items, error)),
+        Err(Failure::Unsent(rc)) => Err(rc),
+    }
 }
 
 /// Time, tag and event id of the client: from the directive if there is one, else from the header that
 /// stands for it (OLD-1, OLD-2).
 fn cursor(exchange: &Exchange<'_>) -> Result<Cursor, OutOfMemory> {
     let location = exchange.location;
-    let value = |directive: &Option<Expanded>, header| match directive {
+    let time = said(exchange, &location.last_received_message_time, "If-Modified-Since")?;
+    let tag = said(exchange, &location.last_received_message_tag, "If-None-Match")?;
+    let event_id = said(exchange, &location.last_event_id, "Last-Event-Id")?;
+    Ok(Cursor::from_values(time.as_deref(), tag.as_deref(), event_id.as_deref()))
+}
+
+/// The padding of this client (PAD-4).
+fn padding(exchange: &Exchange<'_>) -> Result<Option<Minimums>, OutOfMemory> {
+    let agent = said(exchange, &exchange.location.user_agent, "User-Agent")?;
+    Ok(agent.and_then(|agent| exchange.location.padding_for(&agent)))
+}
+
+fn said(
+    exchange: &Exchange<'_>,
+    directive: &Option<Expanded>,
+    header: &str,
+) -> Result<Option<Vec<u8>>, OutOfMemory> {
+    match directive {
         Some(directive) => exchange.decoded(directive).map(Some),
         None => Ok(exchange.request.header(header).map(<[u8]>::to_vec)),
-    };
-    let time = value(&location.last_received_message_time, "If-Modified-Since")?;
-    let tag = value(&location.last_received_message_tag, "If-None-Match")?;
-    let event_id = value(&location.last_event_id, "Last-Event-Id")?;
-    Ok(Cursor::from_values(time.as_deref(), tag.as_deref(), event_id.as_deref()))
+    }
 }
 
 /// Answers what the store refused (ADM-4..9, LIFE-54).

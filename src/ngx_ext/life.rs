@@ -63,9 +63,11 @@ impl<'r> Request<'r> {
         self.finalize(NGX_ERROR as ngx_int_t);
     }
 
-    // nginx posts part of a request's end, and filters' subrequests; its own handlers run what is posted
-    // afterwards, so ours do.
-    fn finalize(self, rc: ngx_int_t) {
+    /// Ends the request with a return code: that of a head that is the whole answer, or an error.
+    ///
+    /// nginx posts part of a request's end, and filters' subrequests; its own handlers run what is posted
+    /// afterwards, so ours do.
+    pub fn finalize(self, rc: ngx_int_t) {
         // SAFETY: a live request, which this ends. nginx looks whether the connection still serves it.
         unsafe {
             let connection = (*self.as_ptr()).connection;

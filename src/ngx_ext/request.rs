@@ -81,6 +81,17 @@ impl<'r> Request<'r> {
         unsafe { headers::named(self.r, name) }
     }
 
+    /// What follows the `?` of the request line, as it was sent.
+    pub fn query(self) -> &'r [u8] {
+        // SAFETY: `from_raw` was promised a live request; the text lives as long.
+        let args = unsafe { &(*self.r).args };
+        match args.len {
+            0 => &[],
+            // SAFETY: as above.
+            len => unsafe { std::slice::from_raw_parts(args.data, len) },
+        }
+    }
+
     /// The value of a setting with variables for this request. The configuration must be the one
     /// that serves the request; there is no other in a worker.
     pub fn evaluate(self, value: &ComplexValue) -> Result<&'r [u8], OutOfMemory> {

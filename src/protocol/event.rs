@@ -29,16 +29,15 @@ pub fn append_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
 
 /// Bytes of [`append_message`].
 pub fn message_len(template: &Template, message: &MessageView<'_>) -> usize {
-    let breaks = breaks_at_end(template.source());
-    let line_len = |text| template.rendered_len(&MessageView { text, ..*message }) - breaks + 1;
+    let line_len = |text| template.rendered_len(&MessageView { text, ..*message }) + 1;
     Lines::of(message.text).map(line_len).sum::<usize>() + 1
 }
 
 /// Appends the lines of a message and the empty line that dispatches them.
 ///
-/// `~text~` and `~size~` of the template stand for a line (TPL-1).
+/// `~text~` and `~size~` of the template stand for a line (TPL-1). The template is one of
+/// [`message_template`](super::event_stream::message_template): without line break at its end.
 pub fn append_message(template: &Template, message: &MessageView<'_>, out: &mut Vec<u8>) {
-    let breaks = breaks_at_end(template.source());
     let channel = in_one_line(message.channel);
     let event_id = message.event_id.map(in_one_line);
     let event_type = message.event_type.map(in_one_line);
@@ -50,7 +49,6 @@ pub fn append_message(template: &Template, message: &MessageView<'_>, out: &mut 
     };
     for text in Lines::of(message.text) {
         template.render(&MessageView { text, ..message }, out);
-        out.truncate(out.len() - breaks);
         out.push(b'\n');
     }
     out.push(b'\n');
@@ -64,11 +62,6 @@ fn in_one_line(value: &[u8]) -> Cow<'_, [u8]> {
             value.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }).collect()
         }
     }
-}
-
-/// Line ends that a template brings along. A line of an event ends with one, whatever the template has.
-fn breaks_at_end(source: &[u8]) -> usize {
-    source.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
 }
 
 /// The lines of a text: one more than there are line ends. Splitting on length, not on NUL (ES-8).
@@ -94,6 +87,7 @@ impl<'t> Iterator for Lines<'t> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::event_stream::message_template;
     use super::*;
     use proptest::prelude::*;
 
@@ -102,7 +96,7 @@ mod tests {
     }
 
     fn event(template: &[u8], message: &MessageView<'_>) -> Vec<u8> {
-        let template = Template::parse(template);
+        let template = Template::parse(&message_template(template));
         let mut out = b">".to_vec();
         append_message(&template, message, &mut out);
         assert_eq!(out.len() - 1, message_len(&template, message));
@@ -146,7 +140,7 @@ mod tests {
     #[test]
     fn a_template_cannot_end_lines_twice_or_never() {
         // ES-9, DIR-135.
-        for template in ["data: ~text~", "data: ~text~\n", "data: ~text~\r\n\n"] {
+        for template in ["", "~text~", "data: ~text~", "data: ~text~\n", "data: ~text~\r\n\n"] {
             let seen = event(template.as_bytes(), &view(b"a\nb"));
             assert_eq!(seen, b"data: a\ndata: b\n\n", "{template:?}");
         }
@@ -244,9 +238,9 @@ mod tests {
         fn a_parser_reads_back_what_was_published(
             messages in prop::collection::vec(
                 (nasty(), prop::option::of(nasty()), prop::option::of(nasty())), 1..5),
-            template in prop::sample::select(vec!["data: ~text~", "data: ~text~\n", "data: ~text~\r\n"]),
+            template in prop::sample::select(vec!["", "~text~", "data: ~text~", "data: ~text~\r\n"]),
         ) {
-            let template = Template::parse(template.as_bytes());
+            let template = Template::parse(&message_template(template.as_bytes()));
             let mut stream = b": \n".to_vec();
             let mut expected = Vec::new();
             let mut last_id = Vec::new();

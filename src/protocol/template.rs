@@ -24,6 +24,8 @@ pub struct MessageView<'a> {
 pub const PING_ID: i64 = -1;
 /// Id of the message that tells subscribers that their channel was deleted (TPL-1, DIR-112).
 pub const CHANNEL_DELETED_ID: i64 = -2;
+/// Id of the message that tells a long poll that its time is up (LP-12, DIR-112).
+pub const TIMED_OUT_ID: i64 = -3;
 
 impl<'a> MessageView<'a> {
     /// The ping of a connection: it belongs to no channel (PING-2, PING-3).
@@ -34,6 +36,16 @@ impl<'a> MessageView<'a> {
     /// The farewell of a deleted channel (DEL-2, PUB-88).
     pub fn channel_deleted(channel: &'a [u8], text: &'a [u8]) -> Self {
         Self::synthetic(CHANNEL_DELETED_ID, channel, text)
+    }
+
+    /// The end of a long poll's time (LP-12).
+    pub fn timed_out() -> Self {
+        Self::synthetic(TIMED_OUT_ID, b"", b"Timed out")
+    }
+
+    /// The message with another time and tag.
+    pub fn at(self, time: u64, tag: u32) -> Self {
+        Self { time, tag, ..self }
     }
 
     fn synthetic(id: i64, channel: &'a [u8], text: &'a [u8]) -> Self {

@@ -5,11 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use smallvec::SmallVec;
 
-use super::registry::Registry;
-use super::subscriber::{Membership, Subscriber};
+use super::registry::{Membership, Registry};
+use super::subscriber::Subscriber;
 use crate::ngx_ext::event::Event;
 use crate::ngx_ext::process;
-use crate::store::{DropCause, Limits, SlotId, Subscription, Zone};
+use crate::store::{Bookmark, DropCause, Limits, Ref, SlotId, Subscription, Zone};
 
 thread_local! {
     pub(super) static CURRENT: Cell<Option<&'static Worker>> = const { Cell::new(None) };
@@ -27,6 +27,10 @@ pub struct Worker {
     pub(super) deleted_text: Vec<u8>,
     /// Text of a ping (DIR-9).
     pub(super) ping_text: Vec<u8>,
+    /// Whether a long poll whose time is up gets a message (DIR-10).
+    pub(super) timeout_with_body: bool,
+    /// The largest minimum of any padding (PAD-7).
+    pub(super) largest_padding: usize,
     pub(super) all_modules_known: bool,
     pub(super) leaving: Cell<bool>,
     /// Takes the mail in the next turn of the event loop.
@@ -68,6 +72,13 @@ impl Worker {
         }
         if !subscriptions.is_empty() {
             self.wake(&self.zone.leave(self.me, &subscriptions, &self.limits, now()));
+        }
+    }
+
+    /// Gives up histories that are not to be read on.
+    pub fn give_up(&self, history: &[Ref<Bookmark>]) {
+        if !history.is_empty() {
+            self.zone.give_up(self.me, history);
         }
     }
 

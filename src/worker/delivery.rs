@@ -1,5 +1,5 @@
-//! From the mailbox to the subscribers: each message is formatted once per template and framing, and
-//! handed to every subscriber of its channel.
+//! From the mailbox to the subscribers: each message is formatted once per shape, and handed to every
+//! subscriber of its channel.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use super::current::Worker;
 use super::formatted::{Forms, view};
 use super::subscriber::Subscriber;
 use crate::protocol::template::MessageView;
-use crate::store::{Channel, MessageRef, Ref};
+use crate::store::{MessageRef, Notice};
 
 /// Deliveries in one turn of the event loop, so that connections and timers are served in between: some
 /// ten milliseconds.
@@ -27,6 +27,9 @@ impl Worker {
         let mut enough = mail.is_empty();
         while !enough {
             for message in mail.messages() {
+                if self.zone.has_notice(self.me) {
+                    self.take_notices(|| self.zone.notice_before(self.me, message.stamp));
+                }
                 deliveries += self.deliver(&message);
                 bytes += message.text.len();
                 messages += 1;
@@ -39,7 +42,7 @@ impl Worker {
             enough |= mail.is_empty();
         }
         drop(mail);
-        self.take_notices();
+        self.take_notices(|| self.zone.notice(self.me));
         if self.zone.has_mail(self.me) {
             self.later.post_next();
         }
@@ -51,9 +54,7 @@ impl Worker {
         let mut forms = Forms::new(view(message), true);
         let Some(channel) = self.registry.channel(message.channel) else { return 0 };
         channel.each(message.id, |subscriber: &Rc<Subscriber>| {
-            if let Some(item) = forms.get(subscriber.template(), subscriber.framing()) {
-                subscriber.deliver(self, item, message.channel_id);
-            }
+            subscriber.deliver(self, &mut forms, message);
             count += 1;
         });
         count
@@ -61,23 +62,24 @@ impl Worker {
 
     /// Tells subscribers that channels of theirs were deleted. If nobody here is on such a channel any
     /// more, the notice stays, and with it the others: it goes with this process.
-    fn take_notices(&self) {
+    fn take_notices<'z>(&self, next: impl Fn() -> Option<Notice<'z>>) {
         let mut last = None;
-        while let Some(notice) = self.zone.notice(self.me).filter(|n| last != Some(n.channel)) {
+        while let Some(notice) = next().filter(|notice| last != Some(notice.channel)) {
             last = Some(notice.channel);
-            let text = notice.text.unwrap_or(&self.deleted_text);
-            let view = MessageView::channel_deleted(notice.channel_id, text);
-            self.tell_deleted(notice.channel, view);
+            self.tell_deleted(&notice);
         }
     }
 
-    fn tell_deleted(&self, channel: Ref<Channel>, view: MessageView<'_>) {
-        let Some(local) = self.registry.channel(channel) else { return };
-        let mut forms = Forms::new(view, false);
+    /// Its time and tag are its place among the messages, so that a client that takes its position from
+    /// there misses nothing and gets nothing again (the sane reading of DEL-4).
+    fn tell_deleted(&self, notice: &Notice<'_>) {
+        let Some(local) = self.registry.channel(notice.channel) else { return };
+        let text = notice.text.unwrap_or(&self.deleted_text);
+        let view = MessageView::channel_deleted(notice.channel_id, text);
+        let mut forms = Forms::new(view.at(notice.stamp.second, notice.stamp.tag), false);
         // All of them: no first live id is later than this.
         local.each(u64::MAX, |subscriber| {
-            let notice = forms.get(subscriber.template(), subscriber.framing()).map(Rc::clone);
-            subscriber.channel_deleted(self, channel, notice.as_ref());
+            subscriber.channel_deleted(self, notice.channel, notice.stamp, &mut forms);
         });
     }
 }

@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use crate::protocol::chunk;
-use crate::protocol::template::{MessageView, Template};
+use crate::conf::{TemplateKind, TemplateRef};
+use crate::protocol::template::MessageView;
+use crate::protocol::{chunk, event, padding};
 use crate::store::MessageRef;
 
 /// How a subscriber's bytes are cut for its transport.
@@ -13,8 +14,42 @@ use crate::store::MessageRef;
 pub enum Framing {
     /// As they are: HTTP/1.0, or a filter below does the framing.
     Plain,
-    /// One HTTP/1.1 chunk each.
+    /// HTTP/1.1 chunks, one for each piece (SUB-41).
     Chunked,
+}
+
+/// How long a message is to be at least, for clients that need that (PAD-6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Padding {
+    /// Bytes; 0: no padding.
+    pub minimum: usize,
+    /// The largest minimum of the configuration (PAD-7).
+    pub largest: usize,
+}
+
+impl Padding {
+    /// Bytes that fill up something of this length.
+    pub fn of(&self, len: usize) -> usize {
+        padding::amount(self.minimum.saturating_sub(len), self.largest)
+    }
+}
+
+/// All that decides how a message looks on a subscriber's wire.
+#[derive(Clone, Copy)]
+pub struct Shape<'l> {
+    pub template: &'l TemplateRef,
+    pub framing: Framing,
+    pub padding: Padding,
+}
+
+impl Shape<'_> {
+    fn key(&self) -> (usize, Framing, usize) {
+        (self.template.index, self.framing, self.padding.minimum)
+    }
+
+    fn is_event_stream(&self) -> bool {
+        self.template.kind == TemplateKind::EventStream
+    }
 }
 
 /// Bytes ready to be sent, never changed, shared by reference.
@@ -26,53 +61,108 @@ pub struct Formatted {
 }
 
 impl Formatted {
-    /// Renders a message. `None`: nothing to send (TPL-13).
+    /// Renders a message with its padding. `None`: nothing to send (TPL-13).
     pub fn message(
-        template: &Template,
-        framing: Framing,
+        shape: &Shape<'_>,
         view: &MessageView<'_>,
         is_message: bool,
     ) -> Option<Rc<Formatted>> {
-        let len = template.rendered_len(view);
-        Self::framed(framing, len, is_message, |bytes| template.render(view, bytes))
+        let bytes = match shape.template.kind {
+            TemplateKind::Plain => plain(shape, view),
+            TemplateKind::EventStream => event(shape, view),
+        };
+        (!bytes.is_empty()).then(|| Rc::new(Formatted { bytes, is_message }))
+    }
+
+    /// A ping: the text through the template, or a comment (PING-2, ES-12).
+    pub fn ping(shape: &Shape<'_>, text: &[u8]) -> Option<Rc<Formatted>> {
+        match shape.is_event_stream() {
+            true => Self::text(shape.framing, event::PING),
+            false => Self::message(shape, &MessageView::ping(text), false),
+        }
     }
 
     /// Frames text that is sent as it stands. `None`: nothing to send.
     pub fn text(framing: Framing, text: &[u8]) -> Option<Rc<Formatted>> {
-        Self::framed(framing, text.len(), false, |bytes| bytes.extend_from_slice(text))
-    }
-
-    fn framed(
-        framing: Framing,
-        len: usize,
-        is_message: bool,
-        fill: impl FnOnce(&mut Vec<u8>),
-    ) -> Option<Rc<Formatted>> {
-        if len == 0 {
-            return None;
-        }
-        let mut bytes = Vec::new();
-        match framing {
-            Framing::Plain => {
-                bytes.reserve_exact(len);
-                fill(&mut bytes);
-            }
-            Framing::Chunked => {
-                bytes.reserve_exact(chunk::framed_len(len));
-                chunk::begin(len, &mut bytes);
-                fill(&mut bytes);
-                chunk::end(&mut bytes);
-            }
-        }
-        Some(Rc::new(Formatted { bytes, is_message }))
+        let mut pieces = Pieces::new(framing, &[text.len()]);
+        pieces.add(text.len(), |bytes| bytes.extend_from_slice(text));
+        (!text.is_empty()).then(|| Rc::new(Formatted { bytes: pieces.bytes, is_message: false }))
     }
 }
 
-type Form = (Rc<Template>, Framing, Option<Rc<Formatted>>);
+fn plain(shape: &Shape<'_>, view: &MessageView<'_>) -> Vec<u8> {
+    let template = &shape.template.template;
+    let len = template.rendered_len(view);
+    if len == 0 {
+        return Vec::new();
+    }
+    let fill = shape.padding.of(len);
+    let mut pieces = Pieces::new(shape.framing, &[len, fill]);
+    pieces.add(len, |bytes| template.render(view, bytes));
+    pieces.add(fill, |bytes| padding::append_crlf(fill, bytes));
+    pieces.bytes
+}
+
+/// Its id and type are no part of the length that counts for the padding (PAD-6).
+fn event(shape: &Shape<'_>, view: &MessageView<'_>) -> Vec<u8> {
+    let template = &shape.template.template;
+    let fields = [("id", view.event_id), ("event", view.event_type)];
+    let field_len = |(name, value): (&str, Option<&[u8]>)| {
+        value.map_or(0, |value| event::field_len(name, value))
+    };
+    let len = event::message_len(template, view);
+    let fill = shape.padding.of(len);
+    let [id_len, type_len] = fields.map(field_len);
+    let mut pieces = Pieces::new(shape.framing, &[id_len, type_len, len, fill]);
+    for (name, value) in fields {
+        if let Some(value) = value {
+            let len = event::field_len(name, value);
+            pieces.add(len, |bytes| event::append_field(name, value, bytes));
+        }
+    }
+    pieces.add(len, |bytes| event::append_message(template, view, bytes));
+    pieces.add(fill, |bytes| padding::append_comment(fill, bytes));
+    pieces.bytes
+}
+
+/// Pieces of an answer behind one another, each framed for itself.
+struct Pieces {
+    framing: Framing,
+    bytes: Vec<u8>,
+}
+
+impl Pieces {
+    /// With room for pieces of these lengths.
+    fn new(framing: Framing, lens: &[usize]) -> Pieces {
+        let framed_len = |&len: &usize| match (len, framing) {
+            (0, _) | (_, Framing::Plain) => len,
+            (len, Framing::Chunked) => chunk::framed_len(len),
+        };
+        Pieces { framing, bytes: Vec::with_capacity(lens.iter().map(framed_len).sum()) }
+    }
+
+    /// Adds a piece of exactly `len` bytes, unless that is none.
+    fn add(&mut self, len: usize, fill: impl FnOnce(&mut Vec<u8>)) {
+        let bytes = &mut self.bytes;
+        match self.framing {
+            _ if len == 0 => {}
+            Framing::Plain => fill(bytes),
+            Framing::Chunked => {
+                chunk::begin(len, bytes);
+                let begin = bytes.len();
+                fill(bytes);
+                debug_assert_eq!(bytes.len() - begin, len);
+                chunk::end(bytes);
+            }
+        }
+    }
+}
+
+type Form = ((usize, Framing, usize), Option<Rc<Formatted>>);
 
 /// One message in every form that this worker's subscribers of its channel want.
 pub struct Forms<'m> {
-    view: MessageView<'m>,
+    pub view: MessageView<'m>,
     is_message: bool,
     made: SmallVec<[Form; 2]>,
 }
@@ -82,15 +172,15 @@ impl<'m> Forms<'m> {
         Self { view, is_message, made: SmallVec::new() }
     }
 
-    /// The form for this template and framing. `None`: nothing to send.
-    pub fn get(&mut self, template: &Rc<Template>, framing: Framing) -> Option<&Rc<Formatted>> {
-        let known = |made: &Form| Rc::ptr_eq(&made.0, template) && made.1 == framing;
-        let i = self.made.iter().position(known).unwrap_or_else(|| {
-            let formatted = Formatted::message(template, framing, &self.view, self.is_message);
-            self.made.push((Rc::clone(template), framing, formatted));
+    /// The form for subscribers of this shape. `None`: nothing to send.
+    pub fn get(&mut self, shape: &Shape<'_>) -> Option<&Rc<Formatted>> {
+        let key = shape.key();
+        let i = self.made.iter().position(|made| made.0 == key).unwrap_or_else(|| {
+            let formatted = Formatted::message(shape, &self.view, self.is_message);
+            self.made.push((key, formatted));
             self.made.len() - 1
         });
-        self.made[i].2.as_ref()
+        self.made[i].1.as_ref()
     }
 }
 
@@ -110,28 +200,83 @@ pub fn view<'m>(message: &MessageRef<'m>) -> MessageView<'m> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::template::Template;
 
     fn said(text: &[u8]) -> MessageView<'_> {
         MessageView { id: 7, text, ..MessageView::ping(b"") }
     }
 
+    fn template(index: usize, kind: TemplateKind, source: &str) -> TemplateRef {
+        TemplateRef { index, kind, template: Rc::new(Template::parse(source.as_bytes())) }
+    }
+
+    fn shape(template: &TemplateRef, framing: Framing, minimum: usize) -> Shape<'_> {
+        Shape { template, framing, padding: Padding { minimum, largest: 500 } }
+    }
+
+    fn bytes(shape: &Shape<'_>, view: &MessageView<'_>) -> String {
+        let formatted = Formatted::message(shape, view, true).unwrap();
+        assert_eq!(formatted.bytes.len(), formatted.bytes.capacity());
+        String::from_utf8(formatted.bytes.clone()).unwrap()
+    }
+
     #[test]
     fn a_form_is_made_once() {
-        let (a, b) = (Rc::new(Template::parse(b"~text~")), Rc::new(Template::parse(b"~id~")));
+        // TPL-10, DIR-120.
+        let a = template(0, TemplateKind::Plain, "~text~");
+        let b = template(1, TemplateKind::Plain, "~id~");
         let mut forms = Forms::new(said(b"hi"), true);
-        let first = Rc::clone(forms.get(&a, Framing::Chunked).unwrap());
+        let chunked = shape(&a, Framing::Chunked, 0);
+        let first = Rc::clone(forms.get(&chunked).unwrap());
         assert_eq!(first.bytes, b"2\r\nhi\r\n");
-        assert!(Rc::ptr_eq(&first, forms.get(&a, Framing::Chunked).unwrap()));
-        assert_eq!(forms.get(&a, Framing::Plain).unwrap().bytes, b"hi");
-        assert_eq!(forms.get(&b, Framing::Plain).unwrap().bytes, b"7");
-        assert_eq!(forms.made.len(), 3);
+        assert!(Rc::ptr_eq(&first, forms.get(&chunked).unwrap()));
+        assert_eq!(forms.get(&shape(&a, Framing::Plain, 0)).unwrap().bytes, b"hi");
+        assert_eq!(forms.get(&shape(&a, Framing::Plain, 5)).unwrap().bytes.len(), 102);
+        assert_eq!(forms.get(&shape(&b, Framing::Plain, 0)).unwrap().bytes, b"7");
+        assert_eq!(forms.made.len(), 4);
     }
 
     #[test]
     fn nothing_to_send_is_no_form() {
         // TPL-13, DIR-146.
-        let template = Rc::new(Template::parse(b"~event-id~"));
-        assert!(Forms::new(said(b"hi"), true).get(&template, Framing::Chunked).is_none());
+        let template = template(0, TemplateKind::Plain, "~event-id~");
+        let padded = shape(&template, Framing::Chunked, 500);
+        assert!(Forms::new(said(b"hi"), true).get(&padded).is_none());
         assert!(Formatted::text(Framing::Chunked, b"").is_none());
+    }
+
+    #[test]
+    fn each_piece_of_an_event_is_a_chunk() {
+        // SUB-41, ES-10, PAD-6, PAD-8.
+        let template = template(0, TemplateKind::EventStream, "data: ~text~");
+        let view = MessageView { event_id: Some(b"e1"), event_type: Some(b"t"), ..said(b"a\nb") };
+        let chunked = shape(&template, Framing::Chunked, 0);
+        let event = "7\r\nid: e1\n\r\n9\r\nevent: t\n\r\n11\r\ndata: a\ndata: b\n\n\r\n";
+        assert_eq!(bytes(&chunked, &view), event);
+        let plain = shape(&template, Framing::Plain, 0);
+        assert_eq!(bytes(&plain, &view), "id: e1\nevent: t\ndata: a\ndata: b\n\n");
+        let padded = shape(&template, Framing::Chunked, 18);
+        let filler = format!("64\r\n{}\n\r\n", ":".repeat(99));
+        assert_eq!(bytes(&padded, &view), format!("{event}{filler}"));
+        assert_eq!(bytes(&shape(&template, Framing::Chunked, 17), &view), event);
+    }
+
+    #[test]
+    fn padding_of_a_plain_stream() {
+        // PAD-6..8, PING-2.
+        let template = template(0, TemplateKind::Plain, "~text~");
+        let padded = shape(&template, Framing::Chunked, 3);
+        let filler = "\r\n".repeat(50);
+        assert_eq!(bytes(&padded, &said(b"hi")), format!("2\r\nhi\r\n64\r\n{filler}\r\n"));
+        let ping = Formatted::ping(&padded, b" ").unwrap();
+        assert_eq!(ping.bytes, format!("1\r\n \r\n64\r\n{filler}\r\n").as_bytes());
+    }
+
+    #[test]
+    fn the_ping_of_an_event_stream_is_a_comment() {
+        // ES-12.
+        let template = template(0, TemplateKind::EventStream, "data: ~text~");
+        let ping = Formatted::ping(&shape(&template, Framing::Chunked, 500), b"text").unwrap();
+        assert_eq!(ping.bytes, b"5\r\n: -1\n\r\n");
     }
 }

@@ -13,6 +13,7 @@
 //! (`store/slots.rs`). Its connections are closed by the kernel.
 
 pub mod direct;
+pub mod envelope;
 pub mod formatted;
 pub mod outbox;
 
@@ -23,11 +24,15 @@ mod delivery;
 #[cfg(feature = "nginx")]
 mod events;
 #[cfg(feature = "nginx")]
+mod head;
+#[cfg(feature = "nginx")]
 mod process;
 #[cfg(feature = "nginx")]
 mod publish;
 #[cfg(feature = "nginx")]
 mod registry;
+#[cfg(feature = "nginx")]
+mod sending;
 #[cfg(feature = "nginx")]
 mod sink;
 #[cfg(feature = "nginx")]
@@ -39,6 +44,8 @@ mod timers;
 #[cfg(feature = "nginx")]
 mod transmission;
 #[cfg(feature = "nginx")]
+mod wait;
+#[cfg(feature = "nginx")]
 mod wakeup;
 
 #[cfg(feature = "nginx")]
@@ -48,7 +55,7 @@ pub use self::process::{exit_process, init_module, init_process};
 #[cfg(feature = "nginx")]
 pub use self::publish::{delete, publish, slot};
 #[cfg(feature = "nginx")]
-pub use self::subscribe::{Opened, subscribe};
+pub use self::subscribe::{Failure, Kind, Order, Outcome, serve};
 
 #[cfg(feature = "nginx")]
 use self::current::{CURRENT, now};

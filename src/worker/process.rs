@@ -177,6 +177,8 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
             events_id: main.events_channel_id.clone(),
             deleted_text: main.channel_deleted_text.clone(),
             ping_text: main.ping_text.clone(),
+            timeout_with_body: main.timeout_with_body,
+            largest_padding: main.largest_padding,
             all_modules_known: direct::unknown(&process::http_modules(cycle)).is_empty(),
             leaving: Cell::new(false),
             later: event(drain_later),

@@ -6,8 +6,20 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use super::subscriber::{Membership, Subscriber};
+use super::subscriber::Subscriber;
 use crate::store::{Channel, Ref, Subscription};
+
+/// One channel of a subscriber.
+pub struct Membership {
+    pub subscription: Subscription,
+    place: Place,
+}
+
+impl Membership {
+    pub fn subscription(&self) -> Subscription {
+        self.subscription
+    }
+}
 
 /// A subscriber on a channel: gets the messages from this id on.
 struct Entry {
@@ -21,7 +33,7 @@ pub struct LocalChannel(RefCell<Slab<Entry>>);
 
 /// Where a subscriber is listed on a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(usize);
+struct Place(usize);
 
 impl LocalChannel {
     /// Calls `each` for every subscriber that is to get the message with this id. Subscribers may come

@@ -1,87 +1,237 @@
-//! A request becomes a subscriber.
+//! A request becomes a subscriber, or is answered with what there is.
 
 use std::ffi::c_void;
 use std::rc::{Rc, Weak};
 
-use nginx_sys::ngx_http_request_t;
+use nginx_sys::{ngx_http_request_t, ngx_int_t};
 use smallvec::SmallVec;
 
 use super::current::{Worker, now};
-use super::direct;
-use super::sink::Attached;
-use super::subscriber::Subscriber;
-use crate::conf::{self, Location, Main};
+use super::envelope::Envelope;
+use super::formatted::Padding;
+use super::head::{self, Unsent};
+use super::subscriber::{Phase, Subscriber};
+use super::wait::Wait;
+use crate::conf::{self, Location, Main, TemplateKind};
 use crate::ngx_ext::guard::{cycle_log, guard};
 use crate::ngx_ext::request::{OutOfMemory, Request};
-use crate::store::{JoinItem, Mode, Since, StoreError};
+use crate::protocol::padding::{self, Minimums};
+use crate::store::{
+    JoinItem, Mode, Patience, Poll, Position, Since, StoreError, Subscription, Subscriptions,
+};
 
-/// A subscriber whose response head is still to be sent.
-pub struct Opened {
-    worker: &'static Worker,
-    subscriber: Rc<Subscriber>,
-    request: Request<'static>,
+/// How a subscriber is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind<'o> {
+    /// Messages as they come, in a response without end.
+    Stream(Option<Minimums>),
+    /// One response with what there is, perhaps in a call of the `callback`.
+    Poll { patience: Patience, callback: Option<&'o [u8]> },
 }
 
-/// Subscribes the request to all of the channels or to none. Everything the subscriber needs of the zone
-/// is its own when this returns; nothing has been answered (LIFE-55).
+/// What a request asks for.
+#[derive(Clone, Copy)]
+pub struct Order<'o> {
+    pub location: &'o Location,
+    pub main: &'o Main,
+    pub items: &'o [JoinItem<'o>],
+    pub since: Since<'o>,
+    pub kind: Kind<'o>,
+}
+
+/// What became of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The subscriber has it, and finalizes it.
+    Kept,
+    /// It was answered, and is to be finalized with this.
+    Answered(ngx_int_t),
+}
+
+/// Why the request is no subscriber. It is to be finalized by the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The store refuses; nothing was answered (LIFE-55).
+    Refused(StoreError),
+    /// The head does not leave.
+    Unsent(ngx_int_t),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Refused(error)
+    }
+}
+
+impl From<OutOfMemory> for Failure {
+    fn from(_: OutOfMemory) -> Self {
+        Failure::Refused(StoreError::Full)
+    }
+}
+
+impl From<Unsent> for Failure {
+    fn from(Unsent(rc): Unsent) -> Self {
+        Failure::Unsent(rc)
+    }
+}
+
+/// Serves a request in a subscriber location: all of its channels or none.
 ///
 /// # Safety
 ///
-/// `request` stays open until the subscriber ends it: the caller does not finalize it after this
-/// succeeded, except with an error.
-pub unsafe fn subscribe(
-    request: Request<'_>,
-    location: &Location,
-    main: &Main,
-    items: &[JoinItem<'_>],
-    since: &Since<'_>,
-) -> Result<Opened, StoreError> {
-    let Some(worker) = Worker::current() else { return Err(StoreError::Full) };
+/// After [`Outcome::Kept`] the request stays open until the subscriber ends it: the caller does not
+/// finalize it.
+pub unsafe fn serve(request: Request<'_>, order: &Order<'_>) -> Result<Outcome, Failure> {
+    let Some(worker) = Worker::current() else { return Err(StoreError::Full.into()) };
     // SAFETY: the caller keeps the request open; its end reaches the subscriber (`ended`) before it is
     // freed, and nginx keeps the configuration of a request as long as the request.
     let (request, location) = unsafe {
-        let location: &'static Location = &*std::ptr::from_ref(location);
+        let location: &'static Location = &*std::ptr::from_ref(order.location);
         (Request::from_raw(request.as_ptr()), location)
     };
-    let rules = location.join_rules();
-    let joined = worker.zone.join(worker.me, items, since, &rules, &main.limits, now())?;
-    worker.wake(&joined.wake);
-
-    let subscriber = Rc::new(Subscriber::new(location, Mode::Streaming));
-    let joined = joined.subscriptions.iter();
-    let memberships: SmallVec<_> =
-        joined.map(|&joined| worker.registry.enter(&subscriber, joined)).collect();
-    subscriber.set_memberships(memberships);
-    worker.registry.add(&subscriber);
-    worker.zone.count_in(worker.me, subscriber.mode());
-    let data = Rc::into_raw(Rc::clone(&subscriber));
-    let kept = request
-        .set_state(conf::ctx_index(), Rc::downgrade(&subscriber))
-        .and_then(|()| request.on_end(ended, data.cast_mut().cast::<c_void>()));
-    if let Err(OutOfMemory) = kept {
-        // SAFETY: nobody else got the pointer.
-        drop(unsafe { Rc::from_raw(data) });
-        worker.end_of(&subscriber);
-        return Err(StoreError::Full);
+    let new = New { worker, request, location };
+    match order.kind {
+        Kind::Stream(minimums) => new.stream(order, minimums.unwrap_or_default()),
+        Kind::Poll { patience, callback } => new.poll(order, patience, Envelope::new(callback)),
     }
-    worker.keep_looking();
-    Ok(Opened { worker, subscriber, request })
 }
 
-impl Opened {
-    /// The head was sent, with everything that comes before messages: history and live messages follow.
-    pub fn start(self) {
-        let Opened { worker, subscriber, request } = self;
-        let direct = direct::allowed(subscriber.location.direct_output, worker.all_modules_known);
-        if request.is_http1() && request.wants_nodelay() {
-            request.connection().set_nodelay();
-        }
+/// A request on its way to be a subscriber.
+#[derive(Clone, Copy)]
+struct New {
+    worker: &'static Worker,
+    request: Request<'static>,
+    location: &'static Location,
+}
+
+impl New {
+    fn stream(self, order: &Order<'_>, minimums: Minimums) -> Result<Outcome, Failure> {
+        let New { worker, request, location } = self;
+        let (rules, limits) = (location.join_rules(), &order.main.limits);
+        let joined =
+            worker.zone.join(worker.me, order.items, &order.since, &rules, limits, now())?;
+        worker.wake(&joined.wake);
+        let joined = joined.subscriptions;
+        let mode = match location.message_template.kind {
+            TemplateKind::EventStream => Mode::EventSource,
+            TemplateKind::Plain => Mode::Streaming,
+        };
+        let subscriber = Rc::new(Subscriber::new(
+            location,
+            mode,
+            Phase::Open,
+            Envelope::Templates,
+            minimums.message,
+        ));
+        subscriber.set_history(joined.iter().filter_map(|joined| joined.history));
+        self.enter(&subscriber, joined);
+        self.keep(&subscriber)?;
+        head::of_stream(request, location)?;
         request.hold(writable);
         subscriber.start_timer();
-        subscriber.open(worker, Attached::new(request, direct));
-        if worker.is_leaving() {
-            subscriber.end(worker);
+        subscriber.attach(worker, request);
+        subscriber.pad_header(worker, minimums.header);
+        subscriber.pump(worker, true);
+        self.end_if_leaving(&subscriber);
+        Ok(Outcome::Kept)
+    }
+
+    fn poll(
+        self,
+        order: &Order<'_>,
+        patience: Patience,
+        envelope: Envelope,
+    ) -> Result<Outcome, Failure> {
+        let New { worker, request, location } = self;
+        let Order { items, since, .. } = order;
+        let (rules, limits) = (location.join_rules(), &order.main.limits);
+        let polled = worker.zone.poll(worker.me, items, since, patience, &rules, limits, now())?;
+        worker.wake(&polled.wake);
+        match polled.poll {
+            Poll::Nothing => {
+                let own = Position { time: since.time, tag: since.tag };
+                Ok(Outcome::Answered(head::nothing_new(request, own, envelope.media())))
+            }
+            Poll::Found { history, position } => {
+                let phase = Phase::Ending { footer_due: true };
+                let (mode, media) = (Mode::LongPolling, envelope.media());
+                let subscriber = Rc::new(Subscriber::new(location, mode, phase, envelope, 0));
+                subscriber.set_history(history.into_iter());
+                self.keep(&subscriber)?;
+                head::of_answer(request, location, position, media)?;
+                request.hold(writable);
+                subscriber.attach(worker, request);
+                subscriber.pump(worker, true);
+                Ok(Outcome::Kept)
+            }
+            Poll::Waiting { subscriptions, began } => {
+                let wait = Box::new(Wait { request, began, envelope });
+                let (mode, phase) = (Mode::LongPolling, Phase::Waiting(wait));
+                let subscriber =
+                    Rc::new(Subscriber::new(location, mode, phase, Envelope::Templates, 0));
+                self.enter(&subscriber, subscriptions);
+                self.keep(&subscriber)?;
+                request.hold(writable);
+                subscriber.start_timer();
+                self.end_if_leaving(&subscriber);
+                Ok(Outcome::Kept)
+            }
         }
+    }
+
+    /// Lists a subscriber on its channels.
+    fn enter(self, subscriber: &Rc<Subscriber>, joined: Subscriptions) {
+        let worker = self.worker;
+        let memberships: SmallVec<_> = joined
+            .iter()
+            .map(|&joined| {
+                let joined = Subscription { history: None, ..joined };
+                worker.registry.enter(subscriber, joined)
+            })
+            .collect();
+        subscriber.set_memberships(memberships);
+        worker.zone.count_in(worker.me, subscriber.mode());
+    }
+
+    /// Ties the subscriber to its request. From here on it goes when the request does.
+    fn keep(self, subscriber: &Rc<Subscriber>) -> Result<(), OutOfMemory> {
+        let New { worker, request, .. } = self;
+        worker.registry.add(subscriber);
+        let data = Rc::into_raw(Rc::clone(subscriber));
+        let kept = request
+            .set_state(conf::ctx_index(), Rc::downgrade(subscriber))
+            .and_then(|()| request.on_end(ended, data.cast_mut().cast::<c_void>()));
+        if let Err(OutOfMemory) = kept {
+            // SAFETY: nobody else got the pointer.
+            drop(unsafe { Rc::from_raw(data) });
+            worker.end_of(subscriber);
+            return kept;
+        }
+        worker.keep_looking();
+        Ok(())
+    }
+
+    fn end_if_leaving(self, subscriber: &Subscriber) {
+        if self.worker.is_leaving() {
+            subscriber.end(self.worker);
+        }
+    }
+}
+
+impl Subscriber {
+    /// What fills up the header template, if there is one (PAD-6).
+    fn pad_header(&self, worker: &Worker, minimum: usize) {
+        let len = self.location.header.len();
+        if len == 0 {
+            return;
+        }
+        let fill = Padding { minimum, largest: worker.largest_padding }.of(len);
+        let mut text = Vec::with_capacity(fill);
+        match self.location.message_template.kind {
+            TemplateKind::Plain => padding::append_crlf(fill, &mut text),
+            TemplateKind::EventStream => padding::append_comment(fill, &mut text),
+        }
+        self.begin_with(&text);
     }
 }
 
@@ -94,7 +244,7 @@ impl Worker {
 
 /// nginx ends the request.
 unsafe extern "C" fn ended(data: *mut c_void) {
-    // SAFETY: the reference that `subscribe` gave away; nginx calls this once. The log is the cycle's.
+    // SAFETY: the reference that `keep` gave away; nginx calls this once. The log is the cycle's.
     unsafe {
         let subscriber = Rc::from_raw(data.cast::<Subscriber>().cast_const());
         guard(cycle_log(), "the end of a subscriber", (), || {
@@ -107,7 +257,7 @@ unsafe extern "C" fn ended(data: *mut c_void) {
 
 /// The connection can be written, or its write timer ran out.
 unsafe extern "C" fn writable(r: *mut ngx_http_request_t) {
-    // SAFETY: nginx calls with a live request, one that `subscribe` was given.
+    // SAFETY: nginx calls with a live request, one that `serve` was given.
     unsafe {
         let request = Request::from_raw(r);
         guard(cycle_log(), "a writable subscriber", (), || {

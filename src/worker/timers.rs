@@ -14,13 +14,18 @@ use super::process::guarded;
 use super::subscriber::Subscriber;
 use crate::ngx_ext::event::{self, Event, now_ms};
 use crate::ngx_ext::guard::cycle_log;
+use crate::store::Mode;
 
 impl Subscriber {
-    /// Starts the times of a new subscriber (SUB-43, PING-1).
+    /// Starts the times of a new subscriber (SUB-43, PING-1, LP-8).
     pub(super) fn start_timer(self: &Rc<Self>) {
         let now = now_ms();
+        let ttl = match self.mode() {
+            Mode::LongPolling => self.location.longpolling_ttl,
+            _ => self.location.subscriber_ttl,
+        };
         self.last_sent.set(now);
-        self.expires.set(self.location.subscriber_ttl.map(|ttl| now + millis(ttl)));
+        self.expires.set(ttl.map(|ttl| now + millis(ttl)));
         if let Some(at) = self.next_time() {
             let data = Rc::as_ptr(self).cast_mut().cast::<c_void>();
             // SAFETY: the subscriber owns the timer, so it lives while the timer can fire; the log
@@ -32,7 +37,12 @@ impl Subscriber {
     }
 
     fn next_ping(&self) -> Option<u64> {
-        self.location.ping_interval.map(|interval| self.last_sent.get() + millis(interval))
+        let interval = match self.mode() {
+            // PING-4.
+            Mode::LongPolling => None,
+            _ => self.location.ping_interval,
+        };
+        interval.map(|interval| self.last_sent.get() + millis(interval))
     }
 
     fn next_time(&self) -> Option<u64> {
@@ -42,8 +52,10 @@ impl Subscriber {
     fn time_has_come(&self, worker: &Worker) {
         let now = now_ms();
         if self.expires.get().is_some_and(|at| at <= now) {
-            self.expires.set(None);
-            return self.end(worker);
+            self.expires.set(self.time_is_up(worker));
+        }
+        if !self.is_live() {
+            return;
         }
         if self.next_ping().is_some_and(|at| at <= now) {
             self.last_sent.set(now);

@@ -1,0 +1,190 @@
+//! How what a subscriber is told leaves: page by page, as far as its socket takes it, in fair shares.
+//!
+//! nginx is called in two ways: to send, with the state borrowed (sending calls nothing of ours back),
+//! and to end the request or to run what it posted, with nothing borrowed (`carry_out`).
+
+use std::rc::Rc;
+
+use super::current::{Worker, now};
+use super::direct;
+use super::formatted::{Formatted, Shape, view};
+use super::sink::Attached;
+use super::subscriber::{Phase, State, Subscriber};
+use super::transmission::{Flow, Transmission};
+use crate::conf::Location;
+use crate::ngx_ext::connection::Failed;
+use crate::ngx_ext::request::Request;
+
+/// Pages of history sent in one turn of the event loop, so that others are served in between.
+const PAGES: usize = 4;
+
+/// What is to be done with the request, once nothing of the subscriber is borrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Wait,
+    /// More can be sent at once, but others come first.
+    GoOnLater,
+    Finish,
+    Abort,
+}
+
+impl Subscriber {
+    /// The head was sent: from now on things leave through the request's sink. First comes what opens
+    /// the envelope.
+    pub(super) fn attach(&self, worker: &Worker, request: Request<'static>) {
+        if request.is_http1() && request.wants_nodelay() {
+            request.connection().set_nodelay();
+        }
+        let direct = direct::allowed(self.location.direct_output, worker.all_modules_known);
+        let sink = Attached::new(request, direct);
+        self.framing.set(sink.framing());
+        let mut state = self.state.borrow_mut();
+        let mut transmission = Transmission::new(sink);
+        for text in state.envelope.opening() {
+            let opening = Formatted::text(self.framing.get(), text);
+            opening.into_iter().for_each(|item| transmission.outbox.push_history(item));
+        }
+        state.transmission = Some(transmission);
+    }
+
+    /// Text that comes before all messages.
+    pub(super) fn begin_with(&self, text: &[u8]) {
+        let item = Formatted::text(self.framing.get(), text);
+        if let (Some(item), Some(transmission)) = (item, &mut self.state.borrow_mut().transmission)
+        {
+            transmission.outbox.push_history(item);
+        }
+    }
+
+    /// The one message of an answer, if it is not empty, and the end.
+    pub(super) fn answer_with(&self, worker: &Worker, item: Option<Rc<Formatted>>) {
+        if let Some(item) = item {
+            self.state.borrow_mut().queue(&item);
+        }
+        self.pump(worker, true);
+    }
+
+    /// Sends what waits until nothing does, the socket is full, or it is the others' turn.
+    pub(super) fn pump(&self, worker: &Worker, progress: bool) {
+        let mut pages = 0;
+        let then = loop {
+            let mut state = self.state.borrow_mut();
+            let Some(transmission) = &mut state.transmission else { break Then::Wait };
+            match transmission.send_waiting(progress || pages > 0) {
+                Ok(Flow::Blocked) => break Then::Wait,
+                Ok(Flow::Idle) => {}
+                Err(Failed) => break Then::Abort,
+            }
+            // Everything that waited has left: what comes next?
+            match state.phase {
+                _ if !state.unread.is_empty() => {
+                    if pages == PAGES {
+                        break Then::GoOnLater;
+                    }
+                    pages += 1;
+                    state.read_page(worker, self.location, &self.shape(worker));
+                }
+                _ if !state.held.is_empty() => state.release_held(),
+                Phase::Ending { footer_due: true } => {
+                    state.phase = Phase::Ending { footer_due: false };
+                    let text = state.envelope.closing(&self.location.footer);
+                    let footer = Formatted::text(self.framing.get(), text);
+                    footer.into_iter().for_each(|footer| state.queue(&footer));
+                }
+                Phase::Ending { footer_due: false } => break Then::Finish,
+                Phase::Waiting(_) | Phase::Open | Phase::Ended => break Then::Wait,
+            }
+        };
+        self.carry_out(worker, then);
+    }
+
+    pub(super) fn after(&self, worker: &Worker, sent: Result<(), Failed>) {
+        self.carry_out(worker, if sent.is_ok() { Then::Wait } else { Then::Abort });
+    }
+
+    pub(super) fn carry_out(&self, worker: &Worker, then: Then) {
+        let (request, filtered) = {
+            let mut state = self.state.borrow_mut();
+            let Some(transmission) = &mut state.transmission else { return };
+            worker.count_delivered(transmission.take_sent());
+            (transmission.sink.request(), transmission.sink.is_filtered())
+        };
+        match then {
+            // A filter may have started a subrequest.
+            Then::Wait if filtered => request.run_posted(),
+            Then::Wait => {}
+            Then::GoOnLater => request.connection().post_writable(),
+            Then::Finish => {
+                self.gone(worker);
+                request.finish();
+            }
+            Then::Abort => {
+                self.gone(worker);
+                request.abort();
+            }
+        }
+    }
+}
+
+impl State {
+    /// Nothing waits, so the next thing can be sent at once.
+    pub fn is_idle(&self) -> bool {
+        let sending = self.transmission.as_ref();
+        sending.is_some_and(|t| t.outbox.is_empty())
+            && self.held.is_empty()
+            && self.unread.is_empty()
+    }
+
+    /// Live bytes behind the item being sent.
+    pub fn waiting(&self) -> usize {
+        let behind = self.transmission.as_ref().map_or(0, |t| t.outbox.behind());
+        behind + self.held.live_bytes()
+    }
+
+    /// Whether one more may wait. A single one always may.
+    pub fn has_room(&self, item: &Formatted, location: &Location) -> bool {
+        let nothing = self.transmission.as_ref().is_none_or(|t| t.outbox.live_bytes() == 0);
+        nothing && self.held.is_empty() || self.waiting() + item.bytes.len() <= location.max_pending
+    }
+
+    pub fn send_or_queue(&mut self, item: &Rc<Formatted>) -> Result<(), Failed> {
+        if self.is_idle() {
+            if let Some(transmission) = &mut self.transmission {
+                return transmission.send_now(item).map(drop);
+            }
+        }
+        self.queue(item);
+        Ok(())
+    }
+
+    pub fn queue(&mut self, item: &Rc<Formatted>) {
+        let must_hold = !self.unread.is_empty() || !self.held.is_empty();
+        match &mut self.transmission {
+            Some(transmission) if !must_hold => transmission.outbox.push(Rc::clone(item)),
+            _ => self.held.push(Rc::clone(item)),
+        }
+    }
+
+    fn release_held(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        if let Some(transmission) = &mut self.transmission {
+            transmission.outbox.append(held);
+        }
+    }
+
+    fn read_page(&mut self, worker: &Worker, location: &Location, shape: &Shape<'_>) {
+        let (Some(bookmark), Some(transmission)) = (self.unread.pop(), &mut self.transmission)
+        else {
+            return;
+        };
+        let step = worker.zone().read_history(worker.me(), bookmark, location.max_pending, now());
+        self.unread.extend(step.next);
+        for message in step.page.messages() {
+            let Some(item) = Formatted::message(shape, &view(&message), true) else { continue };
+            let separator = self.envelope.separator();
+            let separator = separator.and_then(|text| Formatted::text(shape.framing, text));
+            separator.into_iter().for_each(|item| transmission.outbox.push_history(item));
+            transmission.outbox.push_history(item);
+        }
+    }
+}
