@@ -44,7 +44,7 @@ impl Zone {
         let mut wake = section.doom_nodes(channel);
         section.remember_deleted(me, Some(channel));
         section.settle();
-        wake.extend(section.take_wake());
+        section.take_wake(&mut wake);
         drop(section);
 
         // Killed before the end of this, the sweep goes on with it.

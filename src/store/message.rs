@@ -44,6 +44,7 @@ impl Section<'_> {
     }
 
     /// The next id of a channel and the next stamp.
+    #[inline]
     pub fn next_place(&self, channel: Ref<Channel>, now: u64) -> Stamp {
         let c = self.at(channel);
         let stamp = self.next_stamp(now);
@@ -55,6 +56,7 @@ impl Section<'_> {
 
     /// Gives a message that its channel does not have yet its place there, and a hold on the channel. What is
     /// written without the journal is nothing as long as the message is not in the history.
+    #[inline]
     pub fn number(&self, channel: Ref<Channel>, message: Ref<Message>, stamp: Stamp) {
         let m = self.at(message);
         m.id.store(self.at(channel).last_id.get());

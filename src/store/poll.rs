@@ -121,7 +121,9 @@ impl Zone {
             Patience::Wait => section.begin_to_wait(me, items, since, limits, now),
         };
         let poll = poll.inspect_err(|_| section.uncreate_all(&created, now))?;
-        Ok(Polled { poll, wake: section.take_wake() })
+        let mut wake = Wake::new();
+        section.take_wake(&mut wake);
+        Ok(Polled { poll, wake })
     }
 
     /// Gives up the histories that a poll has found.

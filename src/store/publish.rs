@@ -76,7 +76,7 @@ impl Zone {
             }
             let mut step = section.publish_one(target, publish, &mut published);
             while let Ok(Step::Fill(draft)) = step {
-                published.wake.extend(section.take_wake());
+                section.take_wake(&mut published.wake);
                 drop(section);
                 self.copy_in(draft, &publish.parts);
                 section = self.enter();
@@ -88,7 +88,7 @@ impl Zone {
                 published.failed = Some(error);
             }
         }
-        published.wake.extend(section.take_wake());
+        section.take_wake(&mut published.wake);
         match published.failed {
             Some(error) if published.channels.is_empty() => Err(error),
             _ => Ok(published),
@@ -128,7 +128,7 @@ impl Zone {
                 }
             }
         }
-        wake.extend(section.take_wake());
+        section.take_wake(wake);
         Ok(targets)
     }
 

@@ -15,7 +15,7 @@
 //! The journal's room is reserved per step: 320 words plus ten per worker slot. Running out
 //! of it is a bug of this module and ends the step like any other panic.
 
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use super::layout::{JournalEntry, Root, SlotState};
@@ -34,8 +34,8 @@ pub struct Section<'z> {
     freed: Cell<bool>,
     /// The last holder of the lock died with it.
     inherited: bool,
-    /// Workers that events were posted to.
-    wake: RefCell<Wake>,
+    /// Workers that events were posted to. Mostly there are none: a section is to cost little.
+    wake: Cell<Option<Box<Wake>>>,
 }
 
 impl<'z> Section<'z> {
@@ -48,7 +48,7 @@ impl<'z> Section<'z> {
             Ok(Acquired::OwnerDied) => true,
             Err(code) => panic!("zone lock: error {code}"),
         };
-        let (freed, wake) = (Cell::new(false), RefCell::default());
+        let (freed, wake) = (Cell::new(false), Cell::default());
         let section = Section { memory, geometry, root, journal, freed, inherited, wake };
         section.undo();
         section
@@ -147,12 +147,17 @@ impl<'z> Section<'z> {
 
     /// Notes a worker that must be woken.
     pub fn wake(&self, worker: SlotId) {
-        self.wake.borrow_mut().push(worker);
+        let mut wake = self.wake.take().unwrap_or_default();
+        wake.push(worker);
+        self.wake.set(Some(wake));
     }
 
-    /// The workers that were noted.
-    pub fn take_wake(&self) -> Wake {
-        self.wake.take()
+    /// Adds the workers that were noted to those to be woken.
+    #[inline]
+    pub fn take_wake(&self, wake: &mut Wake) {
+        if let Some(noted) = self.wake.take() {
+            wake.extend(*noted);
+        }
     }
 
     /// Makes everything so far final. The lock is kept.

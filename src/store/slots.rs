@@ -121,11 +121,11 @@ impl Zone {
                 let more = section.clear_some(id, limits, now);
                 section.settle();
                 if !more {
-                    wake.extend(section.take_wake());
+                    section.take_wake(&mut wake);
                     return wake;
                 }
             }
-            wake.extend(section.take_wake());
+            section.take_wake(&mut wake);
         }
     }
 

@@ -85,7 +85,9 @@ impl Zone {
         let subscriptions = section
             .join_all(me, items, since, limits, now)
             .inspect_err(|_| section.uncreate_all(&created, now))?;
-        Ok(Joined { subscriptions, wake: section.take_wake() })
+        let mut wake = Wake::new();
+        section.take_wake(&mut wake);
+        Ok(Joined { subscriptions, wake })
     }
 
     /// The checks of [`Zone::join`] that concern one channel, for those channels alone (ADM-1).
@@ -111,7 +113,9 @@ impl Zone {
         for subscription in subscriptions {
             section.end_subscription(me, subscription, limits, now);
         }
-        section.take_wake()
+        let mut wake = Wake::new();
+        section.take_wake(&mut wake);
+        wake
     }
 }
 

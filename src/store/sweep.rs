@@ -29,11 +29,11 @@ impl Zone {
                     || section.finish_one_due(now);
                 section.settle();
                 if !did {
-                    swept.wake.extend(section.take_wake());
+                    section.take_wake(&mut swept.wake);
                     return swept;
                 }
             }
-            swept.wake.extend(section.take_wake());
+            section.take_wake(&mut swept.wake);
         }
         swept.more = true;
         swept
