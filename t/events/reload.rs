@@ -47,9 +47,8 @@ async fn changed() {
     assert_eq!(nginx.get("/sub/new").await.status, 403);
     let mut watcher = nginx.stream("/events/new").await;
     nginx.wait_gone("old").await;
-    let told =
-        format!("channel_destroyed {{\"type\": \"channel_destroyed\", \"channel\": \"old\"}}");
-    while !watcher.line().await.ends_with(&told) {}
+    let told = r#" channel_destroyed {"type": "channel_destroyed", "channel": "old"}"#;
+    while !watcher.line().await.ends_with(told) {}
     assert!(nginx.channel("new").await.is_some());
 }
 
