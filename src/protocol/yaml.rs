@@ -69,7 +69,8 @@ fn means_something_else(text: &str) -> bool {
         "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "=", "<<", ".inf",
         "+.inf", "-.inf", ".nan", "---",
     ];
-    let number = text.strip_prefix(['+', '-']).unwrap_or(text);
+    // Some readers take their integers after a sign or a base from a parser that takes a sign too.
+    let number = text.trim_start_matches(['+', '-']);
     WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
         || is_based(number)
         || is_number(number)
@@ -79,8 +80,9 @@ fn means_something_else(text: &str) -> bool {
 /// `0x1F`, `0o17`, `0b101`
 fn is_based(number: &str) -> bool {
     let Some(rest) = number.strip_prefix('0') else { return false };
+    let is_digit = |byte: u8| byte.is_ascii_hexdigit() || byte == b'_';
     rest.starts_with(['x', 'X', 'o', 'O', 'b', 'B'])
-        && rest[1..].bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'_')
+        && rest[1..].trim_start_matches(['+', '-']).bytes().all(is_digit)
 }
 
 /// `1_000`, `1,000`, `1.5e3`, and `12:30:45.5` to the base of sixty.
@@ -195,6 +197,9 @@ mod tests {
             "1.5",
             "1e3",
             "+1",
+            "++1",
+            "0x-1F",
+            "0o+7",
             "00",
             "010",
             "0x1F",
