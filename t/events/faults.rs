@@ -7,9 +7,9 @@ use crate::{expect, line, with_events};
 async fn busiest_worker(nginx: &Nginx) -> (i32, u64) {
     let stats = nginx.stats().await;
     let workers = stats["by_worker"].as_array().expect("a list");
-    let number = |value: &serde_json::Value| value.as_u64().expect("a number");
     let of = |worker: &serde_json::Value| {
-        (number(&worker["pid"]) as i32, number(&worker["subscribers"]))
+        let pid = worker["pid"].as_str().expect("a pid").parse().expect("a number");
+        (pid, worker["subscribers"].as_u64().expect("a number"))
     };
     workers.iter().map(of).max_by_key(|(_, subscribers)| *subscribers).expect("a worker")
 }
