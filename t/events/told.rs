@@ -127,6 +127,35 @@ async fn a_slow_subscriber() {
     expect(&mut watcher, 1, &all).await;
 }
 
+/// EVT-7, EVT-8, ADM-15: a poll that is answered at once is no subscription; one that waits is, until
+/// it is answered.
+#[tokio::test]
+async fn polls() {
+    let polling =
+        |mode| format!("push_stream_subscriber {mode}; push_stream_channels_path $arg_id;");
+    let nginx = with_events("events")
+        .location("/poll", &polling("polling"))
+        .location("/wait", &polling("long-polling"))
+        .start()
+        .await;
+    let mut watcher = nginx.stream("/events/events").await;
+    assert_eq!(nginx.get("/poll?id=p").await.status, 304);
+    expect(&mut watcher, 1, &[("channel_created", "p")]).await;
+    nginx.publish("p", "x").await;
+    for target in ["/poll?id=p.b1", "/wait?id=p.b1"] {
+        assert_eq!(nginx.get(target).await.status, 200);
+    }
+    let waiting = nginx.call("GET", "/wait?id=q").send();
+    let publish = async {
+        nginx.wait_channel_stat("q", "subscribers", 1).await;
+        nginx.publish_live("q", "news").await;
+    };
+    let (answer, ()) = tokio::join!(waiting, publish);
+    assert_eq!(answer.text(), "news");
+    let all = [("channel_created", "q"), ("client_subscribed", "q"), ("client_unsubscribed", "q")];
+    expect(&mut watcher, 2, &all).await;
+}
+
 /// DIR-192, EVT-6: a quote in an id does not break the JSON.
 #[tokio::test]
 async fn a_quote_in_an_id() {
