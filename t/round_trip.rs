@@ -108,6 +108,12 @@ async fn comes_back(nginx: &Nginx, templates: &Templates, case: &Case) {
         assert_eq!((&info["published_messages"], &info["stored_messages"]), (&1.into(), &1.into()));
     }
 
+    // JSON shows bytes that are no text as U+FFFD; plain text keeps every id apart.
+    let call = nginx.call("GET", &format!("/stats?id={id}0")).header("Accept", "text/plain");
+    let plain = call.send().await;
+    let line = plain.text().lines().next().and_then(|line| line.strip_prefix("channel: "));
+    assert_eq!(line.map(unescaped).as_ref(), Some(&case.id), "{plain:?}");
+
     let line = nginx.stream(&format!("/stamp?id={id}1")).await.line().await;
     let (time, tag) = line.rsplit_once(' ').expect("a time and a tag");
     let mut replay = nginx.stream(&format!("{target}1")).await;
@@ -183,6 +189,17 @@ fn escaped(value: &[u8]) -> String {
     let mut out = String::new();
     for byte in value {
         let _ = write!(out, "%{byte:02X}");
+    }
+    out
+}
+
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut pieces = text.split('%');
+    let mut out = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at(2);
+        out.push(u8::from_str_radix(digits, 16).expect("two digits"));
+        out.extend_from_slice(rest.as_bytes());
     }
     out
 }
