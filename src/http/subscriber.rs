@@ -21,10 +21,12 @@ use crate::worker::{self, Failure, Kind, Order, Outcome};
 
 /// What the request asks for, kept while its body is read.
 struct Wanted {
-    /// The channels with their backtracks.
-    channels: Vec<(Box<[u8]>, u64)>,
+    channels: Channels,
     mode: Mode,
 }
+
+/// Ids with their backtracks.
+type Channels = Vec<(Box<[u8]>, u64)>;
 
 /// How the request is to be served (MODE-2).
 enum Mode {
@@ -90,7 +92,7 @@ fn allow_origin(exchange: &Exchange<'_>) -> Result<(), OutOfMemory> {
 
 /// The channels of the path, a channel named twice taken once (SUB-47). Items are judged from left to
 /// right: before a wrong one, the store says what it thinks of those before it (ADM-1).
-fn channels(exchange: &Exchange<'_>, path: &[u8]) -> Result<Vec<(Box<[u8]>, u64)>, Refusal> {
+fn channels(exchange: &Exchange<'_>, path: &[u8]) -> Result<Channels, Refusal> {
     let items = channel_path::parse(path)
         .inspect_err(|error| channels::log_path_error(exchange, path, *error))?;
     for (i, item) in items.iter().enumerate() {

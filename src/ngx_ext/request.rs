@@ -99,7 +99,7 @@ impl<'r> Request<'r> {
         unsafe { value.evaluate(self.r) }.ok_or(OutOfMemory)
     }
 
-    /// Adds a response header; it must hold no control bytes.
+    /// Sets a response header; it must hold no control bytes.
     pub fn push_header(self, name: &'static str, value: &[u8]) -> Result<(), OutOfMemory> {
         debug_assert!(!value.iter().any(u8::is_ascii_control));
         // SAFETY: `from_raw` was promised a live request.

@@ -94,7 +94,7 @@ impl Subscriber {
     fn answer_synthetic(
         &self,
         worker: &Worker,
-        wait: Box<Wait>,
+        wait: Wait,
         position: Position,
         view: MessageView<'_>,
     ) {
@@ -106,7 +106,7 @@ impl Subscriber {
     }
 
     /// Leaves the channels. From here on nothing reaches the request that is not its answer.
-    fn stop_waiting(&self, worker: &Worker) -> Option<Box<Wait>> {
+    fn stop_waiting(&self, worker: &Worker) -> Option<Wait> {
         let (wait, memberships) = {
             let mut state = self.state.borrow_mut();
             let Phase::Waiting(_) = state.phase else { return None };
@@ -119,12 +119,12 @@ impl Subscriber {
         self.timer.replace(None);
         worker.release(memberships);
         worker.count_out(self);
-        Some(wait)
+        Some(*wait)
     }
 
     /// Sends the head of an answer with messages. False if the request is over instead.
-    fn begin_answer(&self, worker: &Worker, wait: Box<Wait>, position: Position) -> bool {
-        let Wait { request, envelope, .. } = *wait;
+    fn begin_answer(&self, worker: &Worker, wait: Wait, position: Position) -> bool {
+        let Wait { request, envelope, .. } = wait;
         match head::of_answer(request, self.location, position, envelope.media()) {
             Ok(()) => {
                 self.state.borrow_mut().envelope = envelope;

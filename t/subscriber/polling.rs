@@ -259,6 +259,32 @@ async fn a_deleted_channel_ends_the_wait() {
     assert_eq!(poller.ask(&nginx).await, (200, "1 d again\n1 e still\n".into()));
 }
 
+/// DEL-4: time and tag of the message about a deletion are a position as good as any message's.
+#[tokio::test]
+async fn a_deletion_is_a_position() {
+    let nginx = Nginx::builder()
+        .location(
+            "~ ^/stamps/(.*)$",
+            "push_stream_subscriber; push_stream_channels_path $1;
+             push_stream_message_template \"~time~|~tag~|~text~\\n\";",
+        )
+        .location("~ ^/poll/(.*)$", "push_stream_subscriber polling; push_stream_channels_path $1;")
+        .start()
+        .await;
+    let mut stream = nginx.stream("/stamps/d/e").await;
+    nginx.publish("d", "before").await;
+    nginx.publish("e", "before").await;
+    nginx.delete("/pub?id=d").await;
+    nginx.publish("e", "after").await;
+    nginx.publish("d", "after").await;
+    let lines = stream.lines(4).await;
+    assert!(lines[2].ends_with("|Channel deleted"), "{lines:?}");
+    let (time, rest) = lines[2].split_once('|').expect("a time");
+    let (tag, _) = rest.split_once('|').expect("a tag");
+    let call = nginx.call("GET", "/poll/d/e").header("If-Modified-Since", time);
+    assert_eq!(call.header("If-None-Match", tag).send().await.body, b"afterafter");
+}
+
 /// LP-16, LIFE-94: a reload answers those that wait.
 #[tokio::test]
 async fn a_reload_ends_the_wait() {
