@@ -14,7 +14,7 @@ use support::{Nginx, Stream};
 const CASES: u32 = 100;
 /// Locations, each with templates of its own.
 const LOCATIONS: usize = 24;
-/// What [`Templates`] of a stamp location send of a message.
+/// The message template of a location that tells when a message came.
 const STAMP: &str = "~time~ ~tag~\n";
 
 /// Header, message and footer template of one location.
@@ -114,10 +114,15 @@ async fn comes_back(nginx: &Nginx, templates: &Templates, case: &Case) {
     let line = plain.text().lines().next().and_then(|line| line.strip_prefix("channel: "));
     assert_eq!(line.map(unescaped).as_ref(), Some(&case.id), "{plain:?}");
 
-    let line = nginx.stream(&format!("/stamp?id={id}1")).await.line().await;
-    let (time, tag) = line.rsplit_once(' ').expect("a time and a tag");
+    let mut stamps = nginx.stream(&format!("/stamp?id={id}1")).await;
+    let published = stamp(&mut stamps).await;
     let mut replay = nginx.stream(&format!("{target}1")).await;
     assert_eq!(nginx.delete(&format!("/pub?id={id}0")).await.status, 200);
+    // DEL-4: nothing else was published in the second of the deletion.
+    let deleted = stamp(&mut stamps).await;
+    let tag = if deleted.time == published.time { &published.tag } else { "0" };
+    assert!(deleted.seconds() >= published.seconds(), "{published:?}, {deleted:?}");
+    assert_eq!(deleted.tag, tag, "{published:?}, {deleted:?}");
 
     let empty = String::new();
     let message = [
@@ -125,19 +130,19 @@ async fn comes_back(nginx: &Nginx, templates: &Templates, case: &Case) {
         ("~channel~", &case.id),
         ("~text~", &case.body),
         ("~size~", &case.body.len().to_string().into_bytes()),
-        ("~time~", time.as_bytes()),
-        ("~tag~", tag.as_bytes()),
+        ("~time~", published.time.as_bytes()),
+        ("~tag~", published.tag.as_bytes()),
         ("~event-id~", case.event_id.as_ref().unwrap_or(&empty).as_bytes()),
         ("~event-type~", case.event_type.as_ref().unwrap_or(&empty).as_bytes()),
     ];
-    // DEL-2, DIR-112..116.
+    // DEL-2, DIR-112, DIR-115..117.
     let farewell = [
         ("~id~", &b"-2"[..]),
         ("~channel~", &case.id),
         ("~text~", b"Channel deleted"),
         ("~size~", b"15"),
-        ("~time~", b"Thu, 01 Jan 1970 00:00:00 GMT"),
-        ("~tag~", b"0"),
+        ("~time~", deleted.time.as_bytes()),
+        ("~tag~", deleted.tag.as_bytes()),
         ("~event-id~", b""),
         ("~event-type~", b""),
     ];
@@ -150,6 +155,25 @@ async fn comes_back(nginx: &Nginx, templates: &Templates, case: &Case) {
     .concat();
     expect_all(&mut live, &expected).await;
     expect_all(&mut replay, &expected).await;
+}
+
+/// A line of the stamp location.
+#[derive(Debug)]
+struct Stamp {
+    time: String,
+    tag: String,
+}
+
+impl Stamp {
+    fn seconds(&self) -> std::time::SystemTime {
+        httpdate::parse_http_date(&self.time).expect("an HTTP date")
+    }
+}
+
+async fn stamp(stream: &mut Stream) -> Stamp {
+    let line = stream.line().await;
+    let (time, tag) = line.rsplit_once(' ').expect("a time and a tag");
+    Stamp { time: time.into(), tag: tag.into() }
 }
 
 async fn expect_all(stream: &mut Stream, expected: &[u8]) {
