@@ -109,8 +109,10 @@ async fn a_successor_takes_the_place() {
     let nginx = Nginx::start().await;
     let before = pids(&nginx.stats().await);
     nginx.kill_worker(before[1]);
-    let all = nginx.all_workers().await;
-    let new = *all.iter().find(|pid| !before.contains(pid)).expect("a new worker");
+    let new = wait_for("a successor", || async {
+        nginx.worker_pids().into_iter().find(|pid| !before.contains(pid))
+    })
+    .await;
     let expected = [before[0], new, before[2], before[3]];
     wait_within(std::time::Duration::from_secs(5), "the successor in its place", || async {
         (pids(&nginx.stats().await) == expected).then_some(())
