@@ -1,17 +1,22 @@
 //! What a worker takes from its slot: messages for its subscribers, and word of deleted channels.
 //!
-//! A deletion has its place in the order of all messages. A worker tells of it when it has taken what was
-//! published before, and before it takes what was published after, so that a subscriber's position is the
-//! same in every channel at any moment.
+//! A deletion has its place in the order of all messages. A subscriber is told of it when it has got what was
+//! published for it before, and before it gets what was published after, so that its position is the same
+//! in every channel at any moment. A node knows how far the mailbox must be taken for all messages of its
+//! channel to be, so those who wait for nothing else need not wait for other mail, however much there is.
 
 use core::cell::Cell;
 
 use smallvec::SmallVec;
 
 use super::layout::{MAIL_ENTRIES, Message, Slot};
+use super::list::OfSlot;
 use super::memory::Ref;
 use super::section::Section;
 use super::{Channel, MessageRef, Node, SlotId, Stamp, Zone};
+
+/// Deleted channels that are looked at for one whose messages were taken.
+const NOTICES: usize = 64;
 
 /// Messages from the head of the mailbox, in the order of publishing. The mailbox holds them until this
 /// is dropped; those that were looked at then leave it.
@@ -62,6 +67,9 @@ pub struct Notice<'z> {
     pub channel_id: &'z [u8],
     /// Its place among all messages: behind those published before the deletion.
     pub stamp: Stamp,
+    /// Older messages of other channels have not been taken: not to be told yet to those who are to get
+    /// them.
+    pub is_early: bool,
     /// Text of the DELETE request; None: the configured one.
     pub text: Option<&'z [u8]>,
 }
@@ -97,38 +105,36 @@ impl Zone {
         self.slot(me).doomed.head.get().is_some()
     }
 
-    /// The channel that was deleted first under this worker's subscribers, if all that was published
-    /// before that was taken.
-    pub fn notice(&self, me: SlotId) -> Option<Notice<'_>> {
+    /// A channel that was deleted under this worker's subscribers, all of whose messages were taken;
+    /// `skip` of them are left out.
+    pub fn notice(&self, me: SlotId, skip: usize) -> Option<Notice<'_>> {
         let section = self.enter();
-        let next = section.read_mail(section.slot(me), 1).first().map(|&m| section.stamp_of(m));
-        self.notice_in(&section, me, next)
+        let slot = section.slot(me);
+        let next = section.read_mail(slot, 1).first().map(|&message| section.stamp_of(message));
+        let mut doomed = section.items::<OfSlot>(&slot.doomed).take(NOTICES);
+        let node = doomed.by_ref().filter(|&node| !section.mail_waits(slot, node)).nth(skip)?;
+        let notice = self.notice_of(&section, node)?;
+        Some(Notice { is_early: next.is_some_and(|next| next <= notice.stamp), ..notice })
     }
 
-    /// The channel that was deleted first under this worker's subscribers, if that was before this
-    /// message was published. For the one who takes the mail: to be told first.
-    pub fn notice_before(&self, me: SlotId, message: Stamp) -> Option<Notice<'_>> {
-        self.notice_in(&self.enter(), me, Some(message))
+    /// A channel that was deleted under this worker's subscribers before this message was published. For
+    /// the one who takes the mail: to be told first. `skip` of them are left out.
+    pub fn notice_before(&self, me: SlotId, message: Stamp, skip: usize) -> Option<Notice<'_>> {
+        let section = self.enter();
+        let node = section.items::<OfSlot>(&section.slot(me).doomed).take(NOTICES).nth(skip)?;
+        self.notice_of(&section, node).filter(|notice| notice.stamp < message)
     }
 
-    fn notice_in(
-        &self,
-        section: &Section<'_>,
-        me: SlotId,
-        before: Option<Stamp>,
-    ) -> Option<Notice<'_>> {
-        let node = section.slot(me).doomed.head.get()?;
+    fn notice_of(&self, section: &Section<'_>, node: Ref<Node>) -> Option<Notice<'_>> {
         let channel = section.at(node).channel.get()?;
         let stamp = section.last_stamp(channel);
-        if before.is_some_and(|before| before <= stamp) {
-            return None;
-        }
         let c = self.memory.at(channel);
         // SAFETY: ids and farewell texts never change, and this worker's node holds the channel.
         let bytes = |at: usize, len: usize| unsafe { self.memory.bytes(at, len) };
         Some(Notice {
             channel,
             stamp,
+            is_early: false,
             channel_id: bytes(channel.offset() + Channel::ID_AT, c.id_len.get() as usize),
             text: c.farewell.get().map(|text| {
                 let len = self.memory.at(text).text_len.get() as usize;

@@ -28,7 +28,7 @@ impl Worker {
         while !enough {
             for message in mail.messages() {
                 if self.zone.has_notice(self.me) {
-                    self.take_notices(|| self.zone.notice_before(self.me, message.stamp));
+                    self.take_notices(|skip| self.zone.notice_before(self.me, message.stamp, skip));
                 }
                 deliveries += self.deliver(&message);
                 bytes += message.text.len();
@@ -42,7 +42,7 @@ impl Worker {
             enough |= mail.is_empty();
         }
         drop(mail);
-        self.take_notices(|| self.zone.notice(self.me));
+        self.take_notices(|skip| self.zone.notice(self.me, skip));
         if self.zone.has_mail(self.me) {
             self.later.post_next();
         }
@@ -60,11 +60,15 @@ impl Worker {
         count
     }
 
-    /// Tells subscribers that channels of theirs were deleted. If nobody here is on such a channel any
-    /// more, the notice stays, and with it the others: it goes with this process.
-    fn take_notices<'z>(&self, next: impl Fn() -> Option<Notice<'z>>) {
-        let mut last = None;
-        while let Some(notice) = next().filter(|notice| last != Some(notice.channel)) {
+    /// Tells subscribers that channels of theirs were deleted. A notice stays until the last of them has
+    /// left the channel.
+    fn take_notices<'z>(&self, next: impl Fn(usize) -> Option<Notice<'z>>) {
+        let (mut skip, mut last) = (0, None);
+        while let Some(notice) = next(skip) {
+            if last == Some(notice.channel) {
+                skip += 1;
+                continue;
+            }
             last = Some(notice.channel);
             self.tell_deleted(&notice);
         }
@@ -79,6 +83,9 @@ impl Worker {
         let mut forms = Forms::new(view.at(notice.stamp.second, notice.stamp.tag), false);
         // All of them: no first live id is later than this.
         local.each(u64::MAX, |subscriber| {
+            if notice.is_early && !subscriber.is_up_to(self, notice.stamp) {
+                return;
+            }
             subscriber.channel_deleted(self, notice.channel, notice.stamp, &mut forms);
         });
     }

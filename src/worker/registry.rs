@@ -15,12 +15,6 @@ pub struct Membership {
     place: Place,
 }
 
-impl Membership {
-    pub fn subscription(&self) -> Subscription {
-        self.subscription
-    }
-}
-
 /// A subscriber on a channel: gets the messages from this id on.
 struct Entry {
     subscriber: Rc<Subscriber>,

@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 
 use smallvec::SmallVec;
 
-use super::current::Worker;
+use super::current::{Worker, now};
 use super::envelope::Envelope;
 use super::formatted::{Formatted, Forms, Framing, Padding, Shape};
 use super::outbox::Outbox;
@@ -23,7 +23,7 @@ use super::wait::Wait;
 use crate::conf::Location;
 use crate::ngx_ext::event::{Event, now_ms};
 use crate::ngx_ext::log::{Level, Quoted};
-use crate::store::{Bookmark, Channel, DropCause, MessageRef, Mode, Ref, Stamp};
+use crate::store::{Bookmark, Channel, DropCause, MessageRef, Mode, Ref, Stamp, Standing};
 
 /// Where a subscriber stands.
 pub(super) enum Phase {
@@ -55,6 +55,14 @@ pub(super) struct State {
     pub held: Outbox,
     /// None before the head is sent and when the request is over.
     pub transmission: Option<Transmission>,
+}
+
+impl State {
+    /// How far this worker has come with its channels.
+    pub fn standing(&self, worker: &Worker) -> Standing {
+        let subscriptions: Vec<_> = self.memberships.iter().map(|m| m.subscription).collect();
+        worker.zone().standing(worker.me(), &subscriptions, now())
+    }
 }
 
 /// A subscriber of this worker.
@@ -159,6 +167,18 @@ impl Subscriber {
             let sent = state.send_or_queue(&item);
             drop(state);
             self.after(worker, sent);
+        }
+    }
+
+    /// Whether it was handed all that was published for it up to this.
+    pub fn is_up_to(&self, worker: &Worker, stamp: Stamp) -> bool {
+        let state = self.state.borrow();
+        if state.memberships.len() == 1 {
+            return true;
+        }
+        match state.standing(worker) {
+            Standing::Clear { .. } => true,
+            Standing::Behind { taken } => taken >= stamp,
         }
     }
 

@@ -4,11 +4,10 @@
 //! (LP-15), of its time (LP-9, LP-11) or of this worker (LP-16). All of these are in the one order of
 //! `store/poll.rs`; the position in the answer says where in it the client goes on.
 
-use super::current::{Worker, now};
+use super::current::Worker;
 use super::envelope::Envelope;
 use super::formatted::{Formatted, Forms};
 use super::head::{self, Unsent};
-use super::registry::Membership;
 use super::subscriber::{Phase, Subscriber};
 use crate::ngx_ext::event::now_ms;
 use crate::ngx_ext::request::Request;
@@ -73,10 +72,7 @@ impl Subscriber {
     /// How far this worker has come with the channels of a wait.
     fn standing(&self, worker: &Worker) -> Option<Standing> {
         let state = self.state.borrow();
-        let Phase::Waiting(_) = state.phase else { return None };
-        let subscriptions: Vec<_> =
-            state.memberships.iter().map(Membership::subscription).collect();
-        Some(worker.zone().standing(worker.me(), &subscriptions, now()))
+        matches!(state.phase, Phase::Waiting(_)).then(|| state.standing(worker))
     }
 
     /// LP-9, LP-11. The message says what the head says (the sane reading of LP-14).

@@ -285,7 +285,7 @@ impl<'a> Process<'a> {
         }
         drop(mail);
         // A notice comes only behind all that was published to its channel.
-        while let Some(channel) = self.zone.notice(self.me).map(|notice| notice.channel) {
+        while let Some(channel) = self.zone.notice(self.me, 0).map(|notice| notice.channel) {
             let mut on_it = self.followers.iter();
             let i = on_it.position(|follower| follower.subscription.channel == channel);
             self.leave_one(i.expect("a notice is for a follower"));

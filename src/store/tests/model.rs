@@ -268,7 +268,7 @@ impl Run {
         while let Some(i) = self.model.subscribers.iter().position(of_it) {
             let s = self.model.leave(i);
             let me = self.workers[s.worker];
-            let notice = self.bench.zone.notice(me).unwrap();
+            let notice = self.bench.zone.notice(me, 0).unwrap();
             assert_eq!(notice.channel, s.subscription.channel);
             _ = self.bench.zone.leave(me, &[s.subscription], &self.bench.limits, self.model.now);
         }

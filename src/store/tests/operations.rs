@@ -68,13 +68,13 @@ fn deletion_tells_every_worker_and_frees_at_once() {
     assert_eq!(wake.as_slice(), [b.me]);
     assert!(a.delete("c").is_none(), "LIFE-33");
     bench.check();
-    assert!(bench.zone.notice(b.me).is_none(), "not before what was published before it");
+    assert!(bench.zone.notice(b.me, 0).is_none(), "not before what was published before it");
     assert_eq!(b.mail().len(), 200);
-    let notice = bench.zone.notice(b.me).unwrap();
+    let notice = bench.zone.notice(b.me, 0).unwrap();
     assert_eq!(notice.text, Some(&b"goodbye"[..]));
     assert_eq!((notice.channel, notice.channel_id), (subscription.channel, &b"c"[..]));
     b.leave(subscription);
-    assert!(bench.zone.notice(b.me).is_none());
+    assert!(bench.zone.notice(b.me, 0).is_none());
     bench.zone.leave_slot(b.me, &bench.limits, START);
     bench.check();
     assert_eq!(bench.zone.totals(START).used, free);

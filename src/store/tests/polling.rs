@@ -183,7 +183,7 @@ impl Run {
         let (zone, me, now) = (self.bench.zone, self.workers[worker], self.now);
         let mail = zone.mail(me);
         for m in mail.messages().take(most) {
-            while let Some(notice) = zone.notice_before(me, m.stamp) {
+            while let Some(notice) = zone.notice_before(me, m.stamp, 0) {
                 self.tell(worker, &notice);
             }
             for p in self.pollers.iter_mut().filter(|p| p.worker == worker) {
@@ -197,7 +197,12 @@ impl Run {
             }
         }
         drop(mail);
-        while let Some(notice) = zone.notice(me) {
+        let (mut skip, mut last) = (0, None);
+        while let Some(notice) = zone.notice(me, skip) {
+            if last.replace(notice.channel) == Some(notice.channel) {
+                skip += 1;
+                continue;
+            }
             self.tell(worker, &notice);
         }
     }
@@ -207,6 +212,14 @@ impl Run {
         let standing = Standing::Clear { newest: notice.stamp };
         for p in self.pollers.iter_mut().filter(|p| p.worker == worker) {
             let Some((waiting, began)) = &p.waiting else { continue };
+            let now = self.bench.zone.standing(self.workers[worker], waiting, self.now);
+            let up_to_it = match now {
+                Standing::Clear { .. } => true,
+                Standing::Behind { taken } => taken >= notice.stamp,
+            };
+            if notice.is_early && waiting.len() > 1 && !up_to_it {
+                continue;
+            }
             if waiting.iter().any(|subscription| subscription.channel == notice.channel) {
                 p.position = standing.resume(began);
                 let (zone, limits) = (self.bench.zone, &self.bench.limits);
