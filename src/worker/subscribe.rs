@@ -131,9 +131,7 @@ impl New {
         subscriber.start_timer();
         subscriber.attach(worker, request);
         subscriber.pad_header(worker, minimums.header);
-        subscriber.pump(worker, true);
-        self.end_if_leaving(&subscriber);
-        Ok(Outcome::Kept)
+        Ok(self.go_on_later())
     }
 
     fn poll(
@@ -161,8 +159,7 @@ impl New {
                 head::of_answer(request, location, position, media)?;
                 request.hold(writable);
                 subscriber.attach(worker, request);
-                subscriber.pump(worker, true);
-                Ok(Outcome::Kept)
+                Ok(self.go_on_later())
             }
             Poll::Waiting { subscriptions, began } => {
                 let wait = Box::new(Wait { request, began, envelope });
@@ -173,8 +170,7 @@ impl New {
                 self.keep(&subscriber)?;
                 request.hold(writable);
                 subscriber.start_timer();
-                self.end_if_leaving(&subscriber);
-                Ok(Outcome::Kept)
+                Ok(self.go_on_later())
             }
         }
     }
@@ -211,10 +207,11 @@ impl New {
         Ok(())
     }
 
-    fn end_if_leaving(self, subscriber: &Subscriber) {
-        if self.worker.is_leaving() {
-            subscriber.end(self.worker);
-        }
+    /// What follows may end the request, which nginx still has in its hands while its handler runs: it
+    /// is done when the connection is called writable, in the next turn.
+    fn go_on_later(self) -> Outcome {
+        self.request.connection().post_writable();
+        Outcome::Kept
     }
 }
 
