@@ -79,8 +79,14 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// Calls the write handler in the next turn of the event loop, whatever the socket says.
+    /// Calls the write handler when the handler at hand is done, whatever the socket says.
     pub fn post_writable(self) {
+        // SAFETY: a live connection has both events; the queue is nginx's own.
+        unsafe { ngx_post_event((*self.c).write, &raw mut ngx_posted_events) };
+    }
+
+    /// Calls the write handler in the next turn of the event loop, whatever the socket says.
+    pub fn post_writable_next(self) {
         // SAFETY: a live connection has both events; the queue is nginx's own.
         unsafe { ngx_post_event((*self.c).write, &raw mut ngx_posted_next_events) };
     }

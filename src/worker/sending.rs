@@ -113,7 +113,7 @@ impl Subscriber {
             // A filter may have started a subrequest.
             Then::Wait if filtered => request.run_posted(),
             Then::Wait => {}
-            Then::GoOnLater => request.connection().post_writable(),
+            Then::GoOnLater => request.connection().post_writable_next(),
             Then::Finish => {
                 self.gone(worker);
                 request.finish();

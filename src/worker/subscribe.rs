@@ -127,11 +127,10 @@ impl New {
         self.enter(&subscriber, joined);
         self.keep(&subscriber)?;
         head::of_stream(request, location)?;
-        request.hold(writable);
         subscriber.start_timer();
         subscriber.attach(worker, request);
         subscriber.pad_header(worker, minimums.header);
-        Ok(self.go_on_later())
+        Ok(self.go_on())
     }
 
     fn poll(
@@ -157,9 +156,8 @@ impl New {
                 subscriber.set_history(history.into_iter());
                 self.keep(&subscriber)?;
                 head::of_answer(request, location, position, media)?;
-                request.hold(writable);
                 subscriber.attach(worker, request);
-                Ok(self.go_on_later())
+                Ok(self.go_on())
             }
             Poll::Waiting { subscriptions, began } => {
                 let wait = Box::new(Wait { request, began, envelope });
@@ -168,9 +166,8 @@ impl New {
                     Rc::new(Subscriber::new(location, mode, phase, Envelope::Templates, 0));
                 self.enter(&subscriber, subscriptions);
                 self.keep(&subscriber)?;
-                request.hold(writable);
                 subscriber.start_timer();
-                Ok(self.go_on_later())
+                Ok(self.go_on())
             }
         }
     }
@@ -208,9 +205,11 @@ impl New {
     }
 
     /// What follows may end the request, which nginx still has in its hands while its handler runs: it
-    /// is done when the connection is called writable, in the next turn.
-    fn go_on_later(self) -> Outcome {
+    /// is done when that has returned, but before a worker that is leaving may end. A client that has
+    /// closed its side already is noticed after it: an answer that is at hand reaches it.
+    fn go_on(self) -> Outcome {
         self.request.connection().post_writable();
+        self.request.hold(writable);
         Outcome::Kept
     }
 }
