@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Nginx;
+use super::{Nginx, tls};
 
 /// Locations that nearly every test needs; [`Builder::bare`] leaves them out.
 ///
@@ -43,6 +43,7 @@ pub struct Builder {
     pub(super) module: bool,
     pub(super) single: bool,
     pub(super) http2_port: Option<u16>,
+    pub(super) tls_port: Option<u16>,
     pub(super) expected: Vec<String>,
     zone: Option<String>,
     listen: String,
@@ -50,6 +51,7 @@ pub struct Builder {
     http: String,
     server: String,
     standard: bool,
+    sample: Option<String>,
 }
 
 /// What `nginx -t` said.
@@ -68,6 +70,7 @@ impl Default for Builder {
             module: true,
             single: false,
             http2_port: None,
+            tls_port: None,
             expected: Vec::new(),
             zone: Some("32m".into()),
             listen: "reuseport".into(),
@@ -75,6 +78,7 @@ impl Default for Builder {
             http: String::new(),
             server: String::new(),
             standard: true,
+            sample: None,
         }
     }
 }
@@ -109,10 +113,32 @@ impl Builder {
         self
     }
 
+    /// Also listens for HTTP/1.1 and HTTP/2 over TLS, on [`Nginx::tls_port`].
+    pub fn tls(mut self) -> Self {
+        self.tls_port = Some(0);
+        self
+    }
+
     /// `ulimit -n` of the master and its workers, and a fitting `worker_connections`.
     pub fn open_files(mut self, limit: u64, connections: usize) -> Self {
         self.open_files = Some(limit);
         self.connections = connections;
+        self
+    }
+
+    /// A file of `nginx-conf/` as it stands, but for the port and where nginx's files are. Pages go into
+    /// `html` in [`Nginx::dir`].
+    pub fn sample(mut self, name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("nginx-conf").join(name);
+        self.sample = Some(std::fs::read_to_string(&path).expect("a sample"));
+        self
+    }
+
+    /// Changes a text of the sample.
+    pub fn with(mut self, old: &str, new: &str) -> Self {
+        let sample = self.sample.as_mut().expect("Builder::sample was called");
+        assert!(sample.contains(old), "the sample has no '{old}'");
+        *sample = sample.replace(old, new);
         self
     }
 
@@ -167,11 +193,16 @@ impl Builder {
         self.server(&format!("location {path} {{ {directives} }}"))
     }
 
-    /// A subscriber location that takes its channels from the rest of the path.
+    /// A streaming location that takes its channels from the rest of the path.
     pub fn subscriber(self, name: &str, directives: &str) -> Self {
+        self.mode("", name, directives)
+    }
+
+    /// A subscriber location of the given mode that takes its channels from the rest of the path.
+    pub fn mode(self, mode: &str, name: &str, directives: &str) -> Self {
         self.location(
             &format!("~ ^/{name}/(.*)$"),
-            &format!("push_stream_subscriber; push_stream_channels_path $1; {directives}"),
+            &format!("push_stream_subscriber {mode}; push_stream_channels_path $1; {directives}"),
         )
     }
 
@@ -202,42 +233,68 @@ impl Builder {
 
     pub(super) fn arguments(&self, dir: &Path, conf: &Path) -> Vec<PathBuf> {
         let log = dir.join("error.log");
-        vec!["-p".into(), dir.into(), "-e".into(), log, "-c".into(), conf.into()]
+        let mut arguments: Vec<PathBuf> =
+            vec!["-p".into(), dir.into(), "-e".into(), log, "-c".into(), conf.into()];
+        if self.sample.is_some() {
+            arguments.extend(["-g".into(), format!("daemon off; {}", user()).into()]);
+        }
+        arguments
     }
 
     pub(super) fn write(&self, dir: &Path, port: u16) -> PathBuf {
         // In one step, because nginx may be reading it for an earlier reload.
         let (path, new) = (dir.join("nginx.conf"), dir.join("nginx.conf.new"));
-        std::fs::write(&new, self.text(dir, port)).expect("the configuration is written");
+        let text = match &self.sample {
+            Some(sample) => sample_text(sample, dir, port),
+            None => self.text(dir, port),
+        };
+        std::fs::write(&new, text).expect("the configuration is written");
         std::fs::rename(new, &path).expect("the configuration is put in place");
         path
     }
 
-    fn listen_http2(&self) -> String {
-        let Some(port) = self.http2_port else { return String::new() };
+    /// The listening sockets beside the first.
+    fn listen_also(&self, dir: &Path) -> String {
+        let mut out = String::new();
         let parameters = &self.listen;
-        match has_http2_directive() {
-            true => format!("        listen 127.0.0.1:{port} {parameters};\n        http2 on;\n"),
-            false => format!("        listen 127.0.0.1:{port} http2 {parameters};\n"),
+        let directive = has_http2_directive();
+        let http2 = if directive { "" } else { "http2" };
+        if let Some(port) = self.http2_port {
+            let _ = writeln!(out, "        listen 127.0.0.1:{port} {http2} {parameters};");
         }
+        if let Some(port) = self.tls_port {
+            tls::make_certificate(dir);
+            let (certificate, key) = (dir.join(tls::CERTIFICATE), dir.join(tls::KEY));
+            let _ = write!(
+                out,
+                "        listen 127.0.0.1:{port} ssl {http2} {parameters};\n        \
+                 ssl_certificate {};\n        ssl_certificate_key {};\n",
+                certificate.display(),
+                key.display()
+            );
+        }
+        if directive && !out.is_empty() {
+            out.push_str("        http2 on;\n");
+        }
+        out
     }
 
     fn text(&self, dir: &Path, port: u16) -> String {
+        let also = self.listen_also(dir);
         let dir = dir.display();
         let mut out = String::new();
         if self.module {
             let _ = writeln!(out, "load_module {};", module_path().display());
         }
-        // SAFETY: geteuid only reads.
-        if unsafe { libc::geteuid() } == 0 {
-            out.push_str("user root;\n");
-        }
         let _ = write!(
             out,
-            "worker_processes {};\ndaemon off;\npid {dir}/nginx.pid;\nerror_log {dir}/error.log \
+            "{}worker_processes {};\ndaemon off;\npid {dir}/nginx.pid;\nerror_log {dir}/error.log \
              info;\n{}events {{ worker_connections {}; }}\nhttp {{\n    access_log off;\n    \
              default_type text/plain;\n    client_max_body_size 64m;\n    keepalive_requests 1000000;\n",
-            self.workers, self.main, self.connections
+            user(),
+            self.workers,
+            self.main,
+            self.connections
         );
         for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
             let _ = writeln!(out, "    {kind}_temp_path {dir}/{kind};");
@@ -249,13 +306,29 @@ impl Builder {
         let _ = write!(
             out,
             "{}    server {{\n        listen 127.0.0.1:{port} {};\n{}{}{standard}    }}\n}}\n",
-            self.http,
-            self.listen,
-            self.listen_http2(),
-            self.server
+            self.http, self.listen, also, self.server
         );
         out
     }
+}
+
+/// Workers of a master that is root read what it wrote.
+fn user() -> &'static str {
+    // SAFETY: geteuid only reads.
+    if unsafe { libc::geteuid() } == 0 { "user root; " } else { "" }
+}
+
+/// The directories that a sample takes for granted, and its text with this test's module and port.
+fn sample_text(sample: &str, dir: &Path, port: u16) -> String {
+    for name in ["logs", "temp", "html"] {
+        std::fs::create_dir_all(dir.join(name)).expect("a directory");
+    }
+    let module = format!("load_module {};", module_path().display());
+    let log = format!("error_log {}/error.log info;", dir.display());
+    sample
+        .replace("load_module modules/ngx_http_push_stream_module.so;", &module)
+        .replace("error_log stderr warn;", &log)
+        .replace("listen 8080;", &format!("listen 127.0.0.1:{port} reuseport;"))
 }
 
 /// Whether the nginx under test has the directive `http2`, and `listen ... http2` only with a warning.

@@ -13,16 +13,23 @@
 // Each test binary uses its own part of the harness.
 #![allow(dead_code, unused_imports)]
 
+pub mod browser;
 pub mod builder;
 pub mod client;
+pub mod event_source;
 pub mod hostile;
+pub mod long_poll;
 pub mod nginx;
 pub mod process;
 pub mod raw;
 pub mod stream;
+pub mod tls;
 
+pub use browser::Page;
 pub use builder::{Builder, Checked};
-pub use client::{Answer, Call, Client};
+pub use client::{Answer, Call, Client, Way};
+pub use event_source::EventSource;
+pub use long_poll::LongPoll;
 pub use nginx::Nginx;
 pub use raw::{Raw, RawAnswer};
 pub use stream::Stream;

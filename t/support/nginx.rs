@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::builder::{Builder, nginx_binary};
 use super::process::{self, Pid};
-use super::{Answer, Call, Raw, Stream, wait_for};
+use super::tls::Trust;
+use super::{Answer, Call, Raw, Stream, Way, wait_for};
 
 const WORKER: &str = "nginx: worker process";
 const RETIRING: &str = "nginx: worker process is shutting down";
@@ -53,6 +54,7 @@ impl Nginx {
             let port = free_port();
             let mut builder = builder.clone();
             builder.http2_port = builder.http2_port.map(|_| free_port());
+            builder.tls_port = builder.tls_port.map(|_| free_port());
             let conf = builder.write(dir.path(), port);
             let master = spawn(&builder, dir.path(), &conf);
             let expected = Mutex::new(builder.expected.clone());
@@ -89,6 +91,25 @@ impl Nginx {
     /// The port that [`Builder::http2`] asked for.
     pub fn http2_port(&self) -> u16 {
         self.builder.http2_port.expect("Builder::http2 was called")
+    }
+
+    /// The port that [`Builder::tls`] asked for.
+    pub fn tls_port(&self) -> u16 {
+        self.builder.tls_port.expect("Builder::tls was called")
+    }
+
+    /// Ways to reach it: HTTP/1.1, both over TLS, and HTTP/2 without, as far as it listens.
+    pub fn ways(&self) -> Vec<(&'static str, Way)> {
+        let mut ways = vec![("HTTP/1.1", Way::from(self.port))];
+        if let Some(port) = self.builder.http2_port {
+            ways.push(("HTTP/2", Way { http2: true, ..Way::from(port) }));
+        }
+        if let Some(port) = self.builder.tls_port {
+            let tls = Some(Trust::in_certificate_of(self.dir()));
+            ways.push(("HTTP/1.1 over TLS", Way { tls: tls.clone(), ..Way::from(port) }));
+            ways.push(("HTTP/2 over TLS", Way { tls, http2: true, port }));
+        }
+        ways
     }
 
     pub fn master_pid(&self) -> Pid {
