@@ -1,0 +1,12 @@
+//! Subscribers of every mode over every transport, and beside nginx's own modules.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod curl;
+mod filters;
+mod limits;
+mod parts;
+mod routing;
+mod versions;
+mod ways;
