@@ -46,6 +46,14 @@ missing_lint_tools() {
     cargo clippy --version >/dev/null 2>&1 || say rust-clippy
 }
 
+# missing_test_tools: names of the Debian packages of the programs that are not there.
+missing_test_tools() {
+    command -v chromium >/dev/null || say chromium
+    command -v chromedriver >/dev/null || say chromium-driver
+    command -v curl >/dev/null || say curl
+    command -v openssl >/dev/null || say openssl
+}
+
 # install PACKAGE...
 install() {
     local command="apt-get update && apt-get install -y --no-install-recommends $*"
@@ -96,4 +104,12 @@ set_up_lint() {
         # shellcheck disable=SC2086 # a list of words
         install $missing
     fi
+}
+
+# set_up_tests: the clients of the acceptance tests, a browser among them.
+set_up_tests() {
+    local missing
+    missing=$(missing_test_tools | tr '\n' ' ')
+    # shellcheck disable=SC2086 # a list of words
+    [[ -z $missing ]] || install $missing
 }
