@@ -4,6 +4,7 @@
 mod support;
 
 mod admission;
+mod beyond;
 mod choice;
 mod event_source;
 mod exactness;
