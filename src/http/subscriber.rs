@@ -13,7 +13,7 @@ use crate::ngx_ext::guard::guard;
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::request::OutOfMemory;
 use crate::protocol::channel_path::{self, Items};
-use crate::protocol::cursor::Cursor;
+use crate::protocol::cursor::{self, Cursor};
 use crate::protocol::jsonp;
 use crate::protocol::padding::Minimums;
 use crate::store::{JoinItem, Patience, Since, StoreError};
@@ -148,13 +148,17 @@ unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
 fn serve(exchange: &Exchange<'_>) -> Result<Outcome, ngx_int_t> {
     let (request, location, main) = (exchange.request, exchange.location, exchange.main);
     let wanted = request.state::<Wanted>(conf::ctx_index()).ok_or(INTERNAL_ERROR)?;
-    let items: SmallVec<[JoinItem<'_>; 4]> = wanted
+    let mut items: SmallVec<[JoinItem<'_>; 4]> = wanted
         .channels
         .iter()
         .map(|(id, backtrack)| JoinItem { id, backtrack: *backtrack })
         .collect();
-    let cursor = cursor(exchange).map_err(|OutOfMemory| INTERNAL_ERROR)?;
-    let since = Since { time: cursor.time, tag: cursor.tag, event_id: cursor.event_id.as_deref() };
+    let cursor = client_cursor(exchange).map_err(|OutOfMemory| INTERNAL_ERROR)?;
+    let mut since =
+        Since { time: cursor.time, tag: cursor.tag, event_id: cursor.event_id.as_deref() };
+    if location.auto_event_id {
+        resume(exchange, &mut items, &mut since);
+    }
     let kind = match &wanted.mode {
         Mode::Stream => Kind::Stream(padding(exchange).map_err(|OutOfMemory| INTERNAL_ERROR)?),
         Mode::Poll { patience, callback } => {
@@ -172,12 +176,27 @@ fn serve(exchange: &Exchange<'_>) -> Result<Outcome, ngx_int_t> {
 
 /// Time, tag and event id of the client: from the directive if there is one, else from the header that
 /// stands for it (OLD-1, OLD-2).
-fn cursor(exchange: &Exchange<'_>) -> Result<Cursor, OutOfMemory> {
+fn client_cursor(exchange: &Exchange<'_>) -> Result<Cursor, OutOfMemory> {
     let location = exchange.location;
     let time = said(exchange, &location.last_received_message_time, "If-Modified-Since")?;
     let tag = said(exchange, &location.last_received_message_tag, "If-None-Match")?;
     let event_id = said(exchange, &location.last_event_id, "Last-Event-Id")?;
     Ok(Cursor::from_values(time.as_deref(), tag.as_deref(), event_id.as_deref()))
+}
+
+/// With `push_stream_event_id auto` an event id is a position in the order of all messages, whether it is one
+/// of ours or that of a message. It leads on in every channel, and is later than any backtrack, which
+/// was sent when the client first came.
+fn resume(exchange: &Exchange<'_>, items: &mut [JoinItem<'_>], since: &mut Since<'_>) {
+    let Some(event_id) = since.event_id else { return };
+    let of_message = || {
+        let stamp = exchange.zone.stamp_of_event(items, event_id)?;
+        Some((stamp.second, stamp.tag))
+    };
+    if let Some((time, tag)) = cursor::parse_id(event_id).or_else(of_message) {
+        *since = Since { time: Some(time), tag: Some(tag), event_id: None };
+        items.iter_mut().for_each(|item| item.backtrack = 0);
+    }
 }
 
 /// The padding of this client (PAD-4).

@@ -48,6 +48,23 @@ pub fn parse_tag(value: &[u8]) -> Option<u32> {
     })
 }
 
+/// The event id that `push_stream_event_id auto` gives a message: where it is in the order of all messages.
+pub fn append_id(time: u64, tag: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(time).as_bytes());
+    out.push(b':');
+    out.extend_from_slice(itoa::Buffer::new().format(tag).as_bytes());
+}
+
+/// Reads what [`append_id`] wrote: time and tag.
+pub fn parse_id(id: &[u8]) -> Option<(u64, u32)> {
+    let (time, tag) = std::str::from_utf8(id).ok()?.split_once(':')?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(time) || !digits(tag) {
+        return None;
+    }
+    Some((time.parse().ok()?, tag.parse().ok()?))
+}
+
 /// Takes any event id but the empty one, which is absent wherever it comes from (OLD-6, DIR-170).
 pub fn parse_event_id(value: &[u8]) -> Option<Vec<u8>> {
     (!value.is_empty()).then(|| value.to_vec())
@@ -119,7 +136,22 @@ mod tests {
         assert_eq!(Cursor::from_values(Some(b"null"), Some(b"x"), None), Cursor::default());
     }
 
+    #[test]
+    fn what_is_no_id_of_ours() {
+        for id in ["", ":", "1", "1:", ":1", "+1:1", "1:-1", "1:1:1", " 1:1", "1:4294967296", "a:1"]
+        {
+            assert_eq!(parse_id(id.as_bytes()), None, "{id}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn ids_are_read_back(time: u64, tag: u32) {
+            let mut id = Vec::new();
+            append_id(time, tag, &mut id);
+            prop_assert_eq!(parse_id(&id), Some((time, tag)));
+        }
+
         #[test]
         fn any_tag_in_any_form(tag: u32) {
             for form in [format!("{tag}"), format!("W/{tag}"), format!("\"{tag}\""),

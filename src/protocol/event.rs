@@ -9,10 +9,30 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use super::cursor;
 use super::template::{MessageView, Template};
 
 /// The whole ping: a comment (ES-12).
 pub const PING: &[u8] = b": -1\n";
+
+/// The line that says how long a client waits before it comes back.
+pub fn retry(milliseconds: u128) -> Vec<u8> {
+    format!("retry: {milliseconds}\n").into_bytes()
+}
+
+/// The event that tells of lost messages: type `gap`, and the percent-encoded ids of the channels, separated
+/// by commas.
+pub fn gap(channels: &[u8]) -> Vec<u8> {
+    [b"event: gap\ndata: ", channels, b"\n\n"].concat()
+}
+
+/// Tells a client where it is without telling it anything else: no event comes of it.
+pub fn position(time: u64, tag: u32) -> Vec<u8> {
+    let mut out = b"id: ".to_vec();
+    cursor::append_id(time, tag, &mut out);
+    out.extend_from_slice(b"\n\n");
+    out
+}
 
 /// Bytes of [`append_field`].
 pub fn field_len(name: &str, value: &[u8]) -> usize {
@@ -159,6 +179,18 @@ mod tests {
         assert_eq!(field("id", b"ev 1"), b"id: ev 1\n");
         assert_eq!(field("event", b""), b"event: \n");
         assert_eq!(field("id", b"1\r\ndata: x"), b"id: 1  data: x\n");
+    }
+
+    #[test]
+    fn what_comes_before_messages() {
+        assert_eq!(retry(500), b"retry: 500\n");
+        let stream = [position(17, 3), gap(b"a%20b,c"), event(b"", &view(b"x"))].concat();
+        let told = |event_type: &[u8], data: &[u8]| Read {
+            last_id: b"17:3".to_vec(),
+            event_type: event_type.to_vec(),
+            data: data.to_vec(),
+        };
+        assert_eq!(parse(&stream), [told(b"gap", b"a%20b,c"), told(b"", b"x")]);
     }
 
     /// What a page gets of one event.

@@ -49,6 +49,18 @@ pub fn append_printable(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a value as a component of a URL or an item of a list: letters, digits and `-._~` as they are, every
+/// other byte as `%HH`. [`decode`] gives the value back.
+pub fn append_component(value: &[u8], out: &mut Vec<u8>) {
+    for byte in value {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' => out.push(*byte),
+            letter if letter.is_ascii_alphanumeric() => out.push(*byte),
+            other => append_escaped(&[*other], out),
+        }
+    }
+}
+
 fn append_escaped(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in bytes {
@@ -65,6 +77,14 @@ fn digit(byte: u8) -> Option<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn components() {
+        let mut out = Vec::new();
+        append_component(b"aZ9-._~ ,/%\xc3\xa9", &mut out);
+        assert_eq!(out, b"aZ9-._~%20%2C%2F%25%C3%A9");
+        assert_eq!(decode(&out), b"aZ9-._~ ,/%\xc3\xa9");
+    }
 
     #[test]
     fn escapes_become_bytes() {

@@ -1,4 +1,4 @@
-//! Replaying a channel's history a page at a time.
+//! Replaying the history of a channel, or of several in one order, a page at a time.
 //!
 //! A page's messages are pinned in the worker's slot, formatted without the lock, and unpinned when the
 //! page is dropped. Between pages the bookmark holds the next message. If that one leaves the history
@@ -58,20 +58,35 @@ impl Zone {
         most: usize,
         now: u64,
     ) -> PageStep<'_> {
+        let mut unread: SmallVec<[_; 1]> = SmallVec::from_elem(bookmark, 1);
+        let page = self.read_merged(me, &mut unread, most, now);
+        PageStep { page, next: unread.pop() }
+    }
+
+    /// The messages from several channels' bookmarks on, in the order of publishing. Bookmarks that come
+    /// to their end are gone.
+    pub fn read_merged(
+        &self,
+        me: SlotId,
+        unread: &mut SmallVec<[Ref<Bookmark>; 1]>,
+        most: usize,
+        now: u64,
+    ) -> Page<'_> {
         let most = most.min(PAGE_BYTES);
         let section = self.enter();
         section.unpin(me);
         let slot = section.slot(me);
-        let b = section.at(bookmark);
+        let mut nexts: SmallVec<[Option<Ref<Message>>; 1]> = unread
+            .iter()
+            .map(|&bookmark| section.wanted(bookmark, section.at(bookmark).message.get()))
+            .collect();
         let mut messages: SmallVec<[Ref<Message>; PAGE_OF_HISTORY]> = SmallVec::new();
         let mut bytes = 0;
-        let mut next = b.message.get();
-        while let Some(message) = next.filter(|_| messages.len() < PAGE_OF_HISTORY) {
+        while messages.len() < PAGE_OF_HISTORY {
+            let upcoming = nexts.iter().enumerate().filter_map(|(i, next)| Some((i, (*next)?)));
+            let first = upcoming.min_by_key(|&(_, message)| section.stamp_of(message));
+            let Some((i, message)) = first else { break };
             let m = section.at(message);
-            if m.id.get() > b.until.get() {
-                next = None;
-                break;
-            }
             if bytes > 0 && bytes + m.text_len.get() as usize > most {
                 break;
             }
@@ -81,28 +96,14 @@ impl Zone {
                 section.hold(message);
                 messages.push(message);
             }
-            next = section.following(message);
+            nexts[i] = section.wanted(unread[i], section.following(message));
         }
         section.set(&slot.pinned_count, messages.len() as u32);
-        let next = next.filter(|&message| section.at(message).id.get() <= b.until.get());
-        let next = match next {
-            Some(message) => {
-                let read = b.message.get();
-                section.hold(message);
-                section.link(&b.message, Some(message));
-                if let Some(read) = read {
-                    section.release(read);
-                }
-                Some(bookmark)
-            }
-            None => {
-                section.remove_bookmark(me, bookmark);
-                None
-            }
-        };
+        let mut nexts = nexts.into_iter();
+        unread.retain(|bookmark| section.move_bookmark(me, *bookmark, nexts.next().flatten()));
         section.commit();
         drop(section);
-        PageStep { page: Page { zone: self, me, messages }, next }
+        Page { zone: self, me, messages }
     }
 
     /// A message that an owner in this worker's slot holds.
@@ -138,6 +139,33 @@ impl Zone {
 }
 
 impl Section<'_> {
+    /// The message, if it belongs to the history that the bookmark is in.
+    fn wanted(
+        &self,
+        bookmark: Ref<Bookmark>,
+        message: Option<Ref<Message>>,
+    ) -> Option<Ref<Message>> {
+        message.filter(|&message| self.at(message).id.get() <= self.at(bookmark).until.get())
+    }
+
+    /// Puts a bookmark to a message, or removes it; false if it is gone.
+    fn move_bookmark(&self, me: SlotId, bookmark: Ref<Bookmark>, to: Option<Ref<Message>>) -> bool {
+        let b = self.at(bookmark);
+        let from = b.message.get();
+        match to {
+            None => self.remove_bookmark(me, bookmark),
+            Some(_) if from == to => {}
+            Some(message) => {
+                self.hold(message);
+                self.link(&b.message, Some(message));
+                if let Some(from) = from {
+                    self.release(from);
+                }
+            }
+        }
+        to.is_some()
+    }
+
     /// The message after this one in its channel's history, in which it may no longer be itself.
     fn following(&self, message: Ref<Message>) -> Option<Ref<Message>> {
         let m = self.at(message);

@@ -16,7 +16,7 @@
 //! the slot's life mutex any more (`slots.rs`).
 //!
 //! From here down: `publish`, `subscribe`, `poll`, `history`, `delivery`, `delete`, `sweep`, `slots`,
-//! `events`, `report` are the operations; `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `trash` the parts
+//! `events`, `report` are the operations; `since`, `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `trash` the parts
 //! they are made of; `section`, `alloc`, `pages`, `list`, `layout`, `memory`, `robust` the ground.
 
 mod alloc;
@@ -41,6 +41,7 @@ mod publish;
 mod report;
 mod robust;
 mod section;
+mod since;
 mod slots;
 mod stamp;
 mod subscribe;
@@ -61,9 +62,10 @@ pub use self::memory::Ref;
 pub use self::poll::{Began, Patience, Poll, Polled, Position, Standing};
 pub use self::publish::{Publish, Published};
 pub use self::report::{ChannelInfo, Totals, WorkerInfo};
+pub use self::since::Since;
 pub use self::slots::{DropCause, Mode, NoSlot, Reclaimed};
 pub use self::stamp::Stamp;
-pub use self::subscribe::{JoinItem, JoinRules, Joined, Since, Subscription, Subscriptions};
+pub use self::subscribe::{JoinItem, JoinRules, Joined, Subscription, Subscriptions};
 pub use self::sweep::Swept;
 
 use self::geometry::Geometry;

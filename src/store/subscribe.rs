@@ -13,11 +13,11 @@ use core::mem::size_of;
 use smallvec::SmallVec;
 
 use super::events::Event;
-use super::layout::{Bookmark, Channel, ChannelFlags, Message, MessageFlags, Node};
-use super::list::{InFifo, Marks, OfChannel, OfSlot};
+use super::layout::{Bookmark, Channel, ChannelFlags, Message, Node};
+use super::list::{Marks, OfChannel, OfSlot};
 use super::memory::Ref;
 use super::section::Section;
-use super::{Full, Limits, SlotId, StoreError, Wake, Zone};
+use super::{Full, Limits, Since, SlotId, Stamp, StoreError, Wake, Zone};
 
 /// One channel of a request (PATH-1).
 #[derive(Debug, Clone, Copy)]
@@ -25,15 +25,6 @@ pub struct JoinItem<'a> {
     pub id: &'a [u8],
     /// How many of the newest messages are wanted; 0 = those after the position.
     pub backtrack: u64,
-}
-
-/// Where the client says it was: T, G and E of the specification (OLD-1).
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Since<'a> {
-    /// Unix seconds.
-    pub time: Option<u64>,
-    pub tag: Option<u32>,
-    pub event_id: Option<&'a [u8]>,
 }
 
 /// What a location asks of its subscribers.
@@ -64,6 +55,8 @@ pub type Subscriptions = SmallVec<[Subscription; 1]>;
 /// What a join did.
 #[derive(Debug, Default)]
 pub struct Joined {
+    /// The newest stamp of the zone before it: later messages come live.
+    pub stamp: Stamp,
     pub subscriptions: Subscriptions,
     /// Workers to wake.
     pub wake: Wake,
@@ -82,12 +75,13 @@ impl Zone {
     ) -> Result<Joined, StoreError> {
         let section = self.enter();
         let created = section.admit_all(items, rules, limits, now)?;
+        let stamp = section.newest_stamp();
         let subscriptions = section
             .join_all(me, items, since, limits, now)
             .inspect_err(|_| section.uncreate_all(&created, now))?;
         let mut wake = Wake::new();
         section.take_wake(&mut wake);
-        Ok(Joined { subscriptions, wake })
+        Ok(Joined { stamp, subscriptions, wake })
     }
 
     /// The checks of [`Zone::join`] that concern one channel, for those channels alone (ADM-1).
@@ -307,87 +301,5 @@ impl Section<'_> {
         if let Some(message) = message {
             self.release(message);
         }
-    }
-
-    /// The oldest message of the history that this client wants (OLD-8..13). Expired ones count as gone
-    /// (LIFE-42).
-    pub fn first_wanted(
-        &self,
-        channel: Ref<Channel>,
-        backtrack: u64,
-        since: &Since<'_>,
-        now: u64,
-    ) -> Option<Ref<Message>> {
-        let lives = |m: &Message| u64::from(m.expires.get()) > now;
-        if backtrack > 0 {
-            return self.walk_back(channel, |behind, m| behind < backtrack && lives(m));
-        }
-        if let Some(event_id) = since.event_id {
-            let newest = self.at(channel).fifo.tail.get().filter(|&tail| lives(self.at(tail)));
-            return newest.and_then(|_| self.after_event(channel, event_id, since));
-        }
-        since.time?;
-        self.walk_back(channel, |_, m| is_after(m, since) && lives(m))
-    }
-
-    /// Walks from the newest message towards the oldest while they are wanted: as many steps as there
-    /// are messages to send.
-    fn walk_back(
-        &self,
-        channel: Ref<Channel>,
-        wanted: impl Fn(u64, &Message) -> bool,
-    ) -> Option<Ref<Message>> {
-        let mut first = None;
-        let mut next = self.at(channel).fifo.tail.get();
-        let mut behind = 0;
-        while let Some(message) = next {
-            let m = self.at(message);
-            if !wanted(behind, m) {
-                break;
-            }
-            first = Some(message);
-            next = m.fifo.prev.get();
-            behind += 1;
-        }
-        first
-    }
-
-    /// An event id may occur more than once and the oldest one counts, so this looks from the oldest on.
-    fn after_event(
-        &self,
-        channel: Ref<Channel>,
-        event_id: &[u8],
-        since: &Since<'_>,
-    ) -> Option<Ref<Message>> {
-        let hash = self.hash(event_id);
-        for message in self.items::<InFifo>(&self.at(channel).fifo) {
-            let m = self.at(message);
-            let same = m.flags().contains(MessageFlags::EVENT_ID)
-                && m.event_id_hash.get() == hash
-                && self.event_id(message) == event_id;
-            if same {
-                return m.fifo.next.get();
-            }
-            if is_after(m, since) {
-                return Some(message);
-            }
-        }
-        None
-    }
-
-    fn event_id(&self, message: Ref<Message>) -> &[u8] {
-        let len = self.at(message).event_id_len.get() as usize;
-        // SAFETY: a published message, held by the history under this lock.
-        unsafe { self.memory().bytes(message.offset() + Message::BYTES_AT, len) }
-    }
-}
-
-/// Whether a message was published after the client's time and tag (OLD-10b, 11, 12).
-fn is_after(m: &Message, since: &Since<'_>) -> bool {
-    let second = u64::from(m.second.get());
-    match (since.time, since.tag) {
-        (Some(time), Some(tag)) => (second, m.tag.get()) > (time, tag),
-        (Some(time), None) => second > time,
-        (None, _) => false,
     }
 }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::conf::{TemplateKind, TemplateRef};
 use crate::protocol::template::MessageView;
-use crate::protocol::{chunk, event, padding};
+use crate::protocol::{chunk, cursor, event, padding};
 use crate::store::MessageRef;
 
 /// How a subscriber's bytes are cut for its transport.
@@ -34,17 +34,30 @@ impl Padding {
     }
 }
 
+/// Where the ids of events come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventIds {
+    /// From the publisher alone (ES-10).
+    Published,
+    /// A message without one gets its place among all messages.
+    Auto,
+}
+
 /// All that decides how a message looks on a subscriber's wire.
 #[derive(Clone, Copy)]
 pub struct Shape<'l> {
     pub template: &'l TemplateRef,
     pub framing: Framing,
     pub padding: Padding,
+    pub event_ids: EventIds,
 }
 
+/// What tells shapes apart.
+type Key = (usize, Framing, usize, EventIds);
+
 impl Shape<'_> {
-    fn key(&self) -> (usize, Framing, usize) {
-        (self.template.index, self.framing, self.padding.minimum)
+    fn key(&self) -> Key {
+        (self.template.index, self.framing, self.padding.minimum, self.event_ids)
     }
 
     fn is_event_stream(&self) -> bool {
@@ -69,6 +82,12 @@ impl Formatted {
     ) -> Option<Rc<Formatted>> {
         let bytes = match shape.template.kind {
             TemplateKind::Plain => plain(shape, view),
+            TemplateKind::EventStream if is_message && shape.event_ids == EventIds::Auto => {
+                let mut id = Vec::new();
+                cursor::append_id(view.time, view.tag, &mut id);
+                let event_id = view.event_id.or(Some(&id));
+                event(shape, &MessageView { event_id, ..*view })
+            }
             TemplateKind::EventStream => event(shape, view),
         };
         (!bytes.is_empty()).then(|| Rc::new(Formatted { bytes, is_message }))
@@ -158,7 +177,7 @@ impl Pieces {
     }
 }
 
-type Form = ((usize, Framing, usize), Option<Rc<Formatted>>);
+type Form = (Key, Option<Rc<Formatted>>);
 
 /// One message in every form that this worker's subscribers of its channel want.
 pub struct Forms<'m> {
@@ -211,7 +230,8 @@ mod tests {
     }
 
     fn shape(template: &TemplateRef, framing: Framing, minimum: usize) -> Shape<'_> {
-        Shape { template, framing, padding: Padding { minimum, largest: 500 } }
+        let padding = Padding { minimum, largest: 500 };
+        Shape { template, framing, padding, event_ids: EventIds::Published }
     }
 
     fn bytes(shape: &Shape<'_>, view: &MessageView<'_>) -> String {
@@ -259,6 +279,24 @@ mod tests {
         let filler = format!("64\r\n{}\n\r\n", ":".repeat(99));
         assert_eq!(bytes(&padded, &view), format!("{event}{filler}"));
         assert_eq!(bytes(&shape(&template, Framing::Chunked, 17), &view), event);
+    }
+
+    #[test]
+    fn a_message_without_an_id_gets_its_place() {
+        let template = template(0, TemplateKind::EventStream, "data: ~text~");
+        let published = shape(&template, Framing::Plain, 0);
+        let auto = Shape { event_ids: EventIds::Auto, ..published };
+        let view = said(b"x").at(1_800_000_000, 3);
+        assert_eq!(bytes(&auto, &view), "id: 1800000000:3\ndata: x\n\n");
+        let own = MessageView { event_id: Some(b"e1"), ..view };
+        assert_eq!(bytes(&auto, &own), "id: e1\ndata: x\n\n");
+        let notice = Formatted::message(&auto, &view, false).unwrap();
+        assert_eq!(notice.bytes, b"data: x\n\n");
+        let mut forms = Forms::new(view, true);
+        assert_eq!(forms.get(&published).unwrap().bytes, b"data: x\n\n");
+        assert_eq!(forms.get(&auto).unwrap().bytes, b"id: 1800000000:3\ndata: x\n\n");
+        let plain = TemplateRef { kind: TemplateKind::Plain, index: 1, ..template.clone() };
+        assert_eq!(bytes(&Shape { template: &plain, ..auto }, &view), "data: x");
     }
 
     #[test]

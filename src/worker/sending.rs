@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::current::{Worker, now};
 use super::direct;
-use super::formatted::{Formatted, Shape, view};
+use super::formatted::{EventIds, Formatted, Shape, view};
 use super::sink::Attached;
 use super::subscriber::{Phase, State, Subscriber};
 use super::transmission::{Flow, Transmission};
@@ -173,13 +173,19 @@ impl State {
     }
 
     fn read_page(&mut self, worker: &Worker, location: &Location, shape: &Shape<'_>) {
-        let (Some(bookmark), Some(transmission)) = (self.unread.pop(), &mut self.transmission)
-        else {
-            return;
+        let Some(transmission) = &mut self.transmission else { return };
+        let (zone, me, most) = (worker.zone(), worker.me(), location.max_pending);
+        let page = match shape.event_ids {
+            // Each id says that all before it was had, in every channel.
+            EventIds::Auto => zone.read_merged(me, &mut self.unread, most, now()),
+            EventIds::Published => {
+                let Some(bookmark) = self.unread.pop() else { return };
+                let step = zone.read_history(me, bookmark, most, now());
+                self.unread.extend(step.next);
+                step.page
+            }
         };
-        let step = worker.zone().read_history(worker.me(), bookmark, location.max_pending, now());
-        self.unread.extend(step.next);
-        for message in step.page.messages() {
+        for message in page.messages() {
             let Some(item) = Formatted::message(shape, &view(&message), true) else { continue };
             let separator = self.envelope.separator();
             let separator = separator.and_then(|text| Formatted::text(shape.framing, text));

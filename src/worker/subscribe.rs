@@ -16,8 +16,9 @@ use crate::conf::{self, Location, Main, TemplateKind};
 use crate::ngx_ext::guard::{cycle_log, guard};
 use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::padding::{self, Minimums};
+use crate::protocol::{event, percent};
 use crate::store::{
-    JoinItem, Mode, Patience, Poll, Position, Since, StoreError, Subscription, Subscriptions,
+    JoinItem, Mode, Patience, Poll, Position, Since, Stamp, StoreError, Subscription, Subscriptions,
 };
 
 /// How a subscriber is served.
@@ -111,7 +112,7 @@ impl New {
         let joined =
             worker.zone.join(worker.me, order.items, &order.since, &rules, limits, now())?;
         worker.wake(&joined.wake);
-        let joined = joined.subscriptions;
+        let (position, joined) = (joined.stamp, joined.subscriptions);
         let mode = match location.message_template.kind {
             TemplateKind::EventStream => Mode::EventSource,
             TemplateKind::Plain => Mode::Streaming,
@@ -126,10 +127,12 @@ impl New {
         subscriber.set_history(joined.iter().filter_map(|joined| joined.history));
         self.enter(&subscriber, joined);
         self.keep(&subscriber)?;
+        let gap = self.report_gap(order)?;
         head::of_stream(request, location)?;
         subscriber.start_timer();
         subscriber.attach(worker, request);
         subscriber.pad_header(worker, minimums.header);
+        subscriber.begin_events(order, &gap, position);
         Ok(self.go_on())
     }
 
@@ -144,8 +147,10 @@ impl New {
         let (rules, limits) = (location.join_rules(), &order.main.limits);
         let polled = worker.zone.poll(worker.me, items, since, patience, &rules, limits, now())?;
         worker.wake(&polled.wake);
+        let reported = self.report_gap(order);
         match polled.poll {
             Poll::Nothing => {
+                reported?;
                 let own = Position { time: since.time, tag: since.tag };
                 Ok(Outcome::Answered(head::nothing_new(request, own, envelope.media())))
             }
@@ -155,6 +160,7 @@ impl New {
                 let subscriber = Rc::new(Subscriber::new(location, mode, phase, envelope, 0));
                 subscriber.set_history(history.into_iter());
                 self.keep(&subscriber)?;
+                reported?;
                 head::of_answer(request, location, position, media)?;
                 subscriber.attach(worker, request);
                 Ok(self.go_on())
@@ -166,10 +172,32 @@ impl New {
                     Rc::new(Subscriber::new(location, mode, phase, Envelope::Templates, 0));
                 self.enter(&subscriber, subscriptions);
                 self.keep(&subscriber)?;
+                reported?;
                 subscriber.start_timer();
                 Ok(self.go_on())
             }
         }
+    }
+
+    /// Says in the head which channels have lost messages that this client has not had, if the location
+    /// reports it: percent-encoded and separated by commas. After it joined: what goes from now on was
+    /// there for it.
+    fn report_gap(self, order: &Order<'_>) -> Result<Vec<u8>, OutOfMemory> {
+        let New { worker, request, location } = self;
+        let mut gap = Vec::new();
+        if order.since.time.is_none() || !(location.gap_report || location.gap_events) {
+            return Ok(gap);
+        }
+        for i in worker.zone.gaps(order.items, &order.since, now()) {
+            if !gap.is_empty() {
+                gap.push(b',');
+            }
+            percent::append_component(order.items[i].id, &mut gap);
+        }
+        if location.gap_report && !gap.is_empty() {
+            request.push_header("X-Nginx-PushStream-Gap", &gap)?;
+        }
+        Ok(gap)
     }
 
     /// Lists a subscriber on its channels.
@@ -228,6 +256,28 @@ impl Subscriber {
             TemplateKind::EventStream => padding::append_comment(fill, &mut text),
         }
         self.begin_with(&text);
+    }
+}
+
+impl Subscriber {
+    /// What an event stream is told before any message: when to come back, what is gone, and where it
+    /// begins, so that it can come back from there although it has got nothing yet.
+    fn begin_events(&self, order: &Order<'_>, gap: &[u8], position: Stamp) {
+        let location = self.location;
+        if location.message_template.kind != TemplateKind::EventStream {
+            return;
+        }
+        if let Some(retry) = location.eventsource_retry {
+            self.begin_with(&event::retry(retry.as_millis()));
+        }
+        if location.gap_events && !gap.is_empty() {
+            self.begin_with(&event::gap(gap));
+        }
+        let is_new = order.since.time.is_none() && order.since.event_id.is_none();
+        let has_history = !self.state.borrow().unread.is_empty();
+        if location.auto_event_id && is_new && !has_history {
+            self.begin_with(&event::position(position.second, position.tag));
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::current::{Worker, now};
 use super::envelope::Envelope;
-use super::formatted::{Formatted, Forms, Framing, Padding, Shape};
+use super::formatted::{EventIds, Formatted, Forms, Framing, Padding, Shape};
 use super::outbox::Outbox;
 use super::registry::Membership;
 use super::sending::Then;
@@ -124,6 +124,10 @@ impl Subscriber {
             template: &self.location.message_template,
             framing: self.framing.get(),
             padding: Padding { minimum: self.minimum, largest: worker.largest_padding },
+            event_ids: match self.location.auto_event_id {
+                true => EventIds::Auto,
+                false => EventIds::Published,
+            },
         }
     }
 

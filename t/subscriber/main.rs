@@ -10,4 +10,5 @@ mod history;
 mod life;
 mod output;
 mod polling;
+mod resuming;
 mod templates;
