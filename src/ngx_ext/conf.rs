@@ -61,19 +61,21 @@ pub unsafe fn log_at(
 }
 
 /// Values of a configuration may be long and hold line breaks; a line of the log may not, and has
-/// to keep room for the place.
+/// to keep room for the place. What is allowed stands behind the value, so the middle is left out.
 fn one_line(line: fmt::Arguments<'_>) -> String {
-    const SHOWN: usize = 1000;
+    const HEAD: usize = 500;
+    const TAIL: usize = 400;
     let mut shown = String::new();
     for character in line.to_string().chars() {
-        if shown.len() > SHOWN {
-            shown.push_str("...");
-            break;
-        }
         match character.is_control() {
             true => shown.extend(character.escape_default()),
             false => shown.push(character),
         }
+    }
+    if shown.len() > HEAD + TAIL {
+        let boundary = |at| (at..).find(|at| shown.is_char_boundary(*at)).unwrap_or(at);
+        let (head, tail) = (boundary(HEAD), boundary(shown.len() - TAIL));
+        shown.replace_range(head..tail, "...");
     }
     shown
 }

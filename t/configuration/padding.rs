@@ -1,7 +1,7 @@
 //! `push_stream_padding_by_user_agent` as nginx reads it.
 
 use crate::support::Nginx;
-use crate::{PATH, accepted, in_subscriber, refused};
+use crate::{PATH, accepted, in_http, in_subscriber, refused};
 
 const PARSING: &str =
     "push stream module: push stream module: unable to parse paddings by user agent";
@@ -33,12 +33,21 @@ fn no_groups() {
     }
 }
 
-/// A value that is long or holds line breaks leaves one line, with its place.
+/// A value that is long or holds line breaks leaves one line, with what is allowed and its place.
 #[test]
 fn values_that_do_not_fit_the_log() {
     let long = "x".repeat(3000);
     let builder = in_subscriber(&format!("push_stream_padding_by_user_agent \"{long}\";"));
-    refused(&builder, &["padding pattern not match the value xxx", "xxx... in "]);
+    let allowed = "xxx (push_stream_padding_by_user_agent takes groups";
+    refused(&builder, &["padding pattern not match the value xxx", "xxx...xxx", allowed]);
+    let accented = "\u{e9}".repeat(1500);
+    for odd in ["", "x"] {
+        let builder = in_http(&format!("push_stream_message_ttl {odd}{accented};"));
+        refused(
+            &builder,
+            &["invalid value \"", "\u{e9}...\u{e9}", "\", it must be a time in whole seconds"],
+        );
+    }
     let broken = in_subscriber("push_stream_padding_by_user_agent \"a\nb\";");
     refused(&broken, &["padding pattern not match the value a\\nb "]);
 }
