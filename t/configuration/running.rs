@@ -32,6 +32,30 @@ async fn unused_after_a_reload() {
     assert_eq!(nginx.log_lines(unused).len(), 1);
 }
 
+/// DIR-105, PAD-10: padding belongs to the configuration that it was read in, however often and
+/// however much a reload changes it.
+#[tokio::test]
+async fn padding_after_reloads() {
+    let nginx = Nginx::builder()
+        .location("~ ^/pad/(.*)$", "push_stream_subscriber; push_stream_channels_path $1;")
+        .start()
+        .await;
+    nginx.publish("p", "hi").await;
+    for len in [0, 300, 300, 20_000, 100, 0] {
+        let padding = format!("push_stream_padding_by_user_agent \"My,0,{len}\";");
+        nginx.reload_with(|builder| builder.http(&padding)).await;
+        let mut raw = nginx.raw().await;
+        raw.request("GET /pad/p.b1", &["User-Agent: My"]).await;
+        raw.head().await;
+        raw.expect_chunk("hi").await;
+        if len > 0 {
+            raw.expect_chunk("\r\n".repeat(len / 2)).await;
+        }
+        nginx.publish_live("p", "more").await;
+        raw.expect_chunk("more").await;
+    }
+}
+
 /// DIR-54: of two content handlers the one read last serves the location.
 #[tokio::test]
 async fn the_last_content_handler_wins() {
