@@ -192,10 +192,15 @@ fn fail(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]], error: StoreErro
         _ => "unable to allocate message in shared memory",
     };
     let len: usize = text.iter().map(|piece| piece.len()).sum();
+    // Which of several it was, the store does not say.
+    let of_several = match ids.len() {
+        0 | 1 => String::new(),
+        n => format!(" (the first of {n})"),
+    };
     exchange.request.log(
         Level::Error,
         format_args!(
-            "push stream module: {what}, channel {}, message of {len} bytes",
+            "push stream module: {what}, channel {}{of_several}, message of {len} bytes",
             Quoted(ids.first().copied().unwrap_or_default())
         ),
     );

@@ -33,6 +33,11 @@ async fn one_line_a_refusal() {
             r#"[error] number of channels were exceeded, channel "\"\xc3\xa9", message of 4 bytes"#,
         ),
         (
+            "/pub?id=b/c",
+            "text",
+            r#"[error] number of channels were exceeded, channel "b" (the first of 2), message of 4 bytes"#,
+        ),
+        (
             "/pub?id=a",
             &large,
             "[error] unable to allocate message in shared memory, channel \"a\", \
