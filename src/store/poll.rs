@@ -58,7 +58,7 @@ pub enum Poll {
     /// Something to send, in the order of the request. To be read, or given back with [`Zone::give_up`].
     Found { history: SmallVec<[Ref<Bookmark>; 1]>, position: Position },
     /// Nothing to send.
-    Nothing,
+    Nothing { position: Position },
     /// Nothing to send yet.
     Waiting { subscriptions: Subscriptions, began: Began },
 }
@@ -117,7 +117,7 @@ impl Zone {
         let found = section.found(items, since, now);
         let poll = match patience {
             _ if !found.is_empty() => section.answer(me, &found, since, now),
-            Patience::None => Ok(Poll::Nothing),
+            Patience::None => Ok(Poll::Nothing { position: section.own_position(since, now) }),
             Patience::Wait => section.begin_to_wait(me, items, since, limits, now),
         };
         let poll = poll.inspect_err(|_| section.uncreate_all(&created, now))?;
@@ -217,13 +217,26 @@ impl Section<'_> {
         Ok(Poll::Found { history, position: self.position_after(found, since, now) })
     }
 
-    /// The position after all that is sent (OLD-15). A time that has not come is not the client's
-    /// position (OLD-17).
+    /// A time that has not come is nobody's position (OLD-17).
+    fn is_to_come(&self, since: &Since<'_>, now: u64) -> bool {
+        since.time.is_some_and(|time| time > now.max(self.newest_stamp().second))
+    }
+
+    /// The position of a client that there is nothing for: its own (LP-1), but never later than the
+    /// present, so that it gets what comes next.
+    fn own_position(&self, since: &Since<'_>, now: u64) -> Position {
+        if !self.is_to_come(since, now) {
+            return Position { time: since.time, tag: since.tag };
+        }
+        self.reach_second(now);
+        self.commit();
+        self.newest_stamp().into()
+    }
+
+    /// The position after all that is sent (OLD-15).
     fn position_after(&self, found: &Found, since: &Since<'_>, now: u64) -> Position {
-        let present = now.max(self.newest_stamp().second);
         let own = Position { time: since.time, tag: since.tag };
-        let start =
-            if since.time.is_some_and(|time| time > present) { Position::default() } else { own };
+        let start = if self.is_to_come(since, now) { Position::default() } else { own };
         found.iter().fold(start, |position, &(channel, _)| {
             let last = self.last_stamp(channel);
             let reached = (position.time.unwrap_or(0), position.tag);

@@ -18,7 +18,7 @@ use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::padding::{self, Minimums};
 use crate::protocol::{event, percent};
 use crate::store::{
-    JoinItem, Mode, Patience, Poll, Position, Since, Stamp, StoreError, Subscription, Subscriptions,
+    JoinItem, Mode, Patience, Poll, Since, Stamp, StoreError, Subscription, Subscriptions,
 };
 
 /// How a subscriber is served.
@@ -149,10 +149,9 @@ impl New {
         worker.wake(&polled.wake);
         let reported = self.report_gap(order);
         match polled.poll {
-            Poll::Nothing => {
+            Poll::Nothing { position } => {
                 reported?;
-                let own = Position { time: since.time, tag: since.tag };
-                Ok(Outcome::Answered(head::nothing_new(request, own, envelope.media())))
+                Ok(Outcome::Answered(head::nothing_new(request, position, envelope.media())))
             }
             Poll::Found { history, position } => {
                 let phase = Phase::Ending { footer_due: true };

@@ -495,6 +495,12 @@ async fn a_time_that_has_not_come() {
     poller.learn(&answer);
     nginx.publish("f", "three").await;
     assert_eq!(poller.ask(&nginx).await, (200, "3 f three\n".into()));
+    // A client whose clock is ahead gets what comes after it first asked.
+    let mut ahead = Poller::new("/poll/f");
+    ahead.time = Some("Thu, 01 Jan 2037 00:00:00 GMT".into());
+    assert_eq!(ahead.ask(&nginx).await, (304, String::new()));
+    nginx.publish("f", "four").await;
+    assert_eq!(ahead.ask(&nginx).await, (200, "4 f four\n".into()));
 }
 
 /// Many wait at once, and each gets its answer; the deadline is that of every test.

@@ -340,3 +340,64 @@ fn listing_sees_every_lasting_channel_once() {
     bench.zone.list(a.me, b"late", |_, _| prefixed += 1);
     assert!(prefixed > 0 && prefixed < 100);
 }
+
+#[test]
+fn several_histories_are_read_in_one_order() {
+    let mut bench = Bench::new(MIB);
+    bench.limits.max_stored = Some(60);
+    let a = bench.worker();
+    let names = ["x", "y", "z"];
+    for i in 0..150u64 {
+        a.publish_at(names[(i * i % 7 % 3) as usize], &i.to_string(), true, START + i / 40)
+            .unwrap();
+    }
+    let items = names.map(|id| JoinItem { id: id.as_bytes(), backtrack: 0 });
+    let since = Since { time: Some(START), tag: Some(7), event_id: None };
+    let joined = a.join_since(&items, &since).unwrap();
+    let mut unread: smallvec::SmallVec<[_; 1]> = joined.iter().filter_map(|j| j.history).collect();
+    let mut read = Vec::new();
+    while !unread.is_empty() {
+        let page = bench.zone.read_merged(a.me, &mut unread, 40, START);
+        read.extend(page.messages().map(|m| m.text.to_vec()));
+        drop(page);
+        bench.check();
+    }
+    let number = |text: &Vec<u8>| std::str::from_utf8(text).unwrap().parse::<u64>().unwrap();
+    let read: Vec<u64> = read.iter().map(number).collect();
+    // Each channel stores its newest 60, and the first seven of all were had.
+    let channel_of = |i: &u64| i * i % 7 % 3;
+    let stored = |i: &u64| (*i + 1..150).filter(|j| channel_of(j) == channel_of(i)).count() < 60;
+    assert_eq!(read, (7..150).filter(stored).collect::<Vec<_>>());
+    joined.into_iter().for_each(|joined| {
+        a.leave(Subscription { history: None, ..joined });
+    });
+    bench.check();
+}
+
+#[test]
+fn what_is_gone_is_a_gap() {
+    let mut bench = Bench::new(MIB);
+    bench.limits.max_stored = Some(2);
+    let a = bench.worker();
+    let items = [JoinItem { id: b"c", backtrack: 0 }];
+    let gaps = |tag: u32, now| {
+        let since = Since { time: Some(START), tag: Some(tag), event_id: None };
+        bench.zone.gaps(&items, &since, now).len()
+    };
+    for n in 1..=3 {
+        a.publish("c", &n.to_string(), n != 2).unwrap();
+    }
+    assert_eq!(gaps(0, START), 0, "an unstored one is none");
+    a.publish("c", "4", true).unwrap();
+    assert_eq!((gaps(0, START), gaps(1, START)), (1, 0));
+    let expired = START + bench.limits.message_ttl;
+    assert_eq!((gaps(3, expired), gaps(4, expired)), (1, 0), "not yet swept");
+    let since = Since { time: None, tag: Some(0), event_id: None };
+    assert!(bench.zone.gaps(&items, &since, START).is_empty());
+    let backtrack = [JoinItem { backtrack: 1, ..items[0] }];
+    let since = Since { time: Some(START), tag: Some(0), event_id: None };
+    assert!(bench.zone.gaps(&backtrack, &since, START).is_empty());
+    a.delete("c").unwrap();
+    a.publish("c", "new", true).unwrap();
+    assert_eq!(gaps(0, START), 0, "a new channel has no past");
+}

@@ -56,10 +56,25 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// The channels of each poller, and whether it asks for everything from the beginning; else it wants
-/// what comes after its first wait began.
-const POLLERS: [(&[u8], bool); 5] =
-    [(&[0], true), (&[0, 1], true), (&[3, 1, 2, 0], true), (&[1, 2], false), (&[2, 3], false)];
+/// What a poller says first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// That it has nothing: it is to get everything.
+    Epoch,
+    /// Nothing: it is to get what comes after its first wait began.
+    Nothing,
+    /// A time that has not come: it is to get what comes after its first request.
+    Later,
+}
+
+const POLLERS: [(&[u8], First); 6] = [
+    (&[0], First::Epoch),
+    (&[0, 1], First::Epoch),
+    (&[3, 1, 2, 0], First::Epoch),
+    (&[1, 2], First::Nothing),
+    (&[2, 3], First::Nothing),
+    (&[1, 3], First::Later),
+];
 
 #[derive(Debug, Clone, Copy)]
 struct Sent {
@@ -100,16 +115,17 @@ impl Run {
         let mut bench = Bench::new(4 << 20);
         bench.limits = Limits { message_ttl: 1 << 20, inactivity: 1 << 20, ..Limits::default() };
         let workers = (0..WORKERS).map(|_| bench.worker().me).collect();
-        let poller = |(i, (channels, from_start)): (usize, &(&'static [u8], bool))| {
-            let position = match from_start {
-                true => Position { time: Some(0), tag: Some(0) },
-                false => Position::default(),
+        let poller = |(i, (channels, first)): (usize, &(&'static [u8], First))| {
+            let position = match first {
+                First::Epoch => Position { time: Some(0), tag: Some(0) },
+                First::Nothing => Position::default(),
+                First::Later => Position { time: Some(START + (1 << 20)), tag: None },
             };
             Poller {
                 channels,
                 worker: i % WORKERS,
                 position,
-                from: from_start.then_some(0),
+                from: (*first == First::Epoch).then_some(0),
                 waiting: None,
                 seen: BTreeMap::new(),
             }
@@ -128,9 +144,10 @@ impl Run {
                 self.sent.push(Sent { channel, stored: store, deleted: false });
             }
             Op::Poll { poller, patience } => {
-                // One that wants to begin now has to wait for it: nobody else knows since when.
-                let began = self.pollers[poller].from.is_some();
-                self.poll(poller, if began { patience } else { Patience::Wait });
+                // One that says nothing has to wait: nobody else knows since when.
+                let p = &self.pollers[poller];
+                let knows = p.from.is_some() || p.position.time.is_some();
+                self.poll(poller, if knows { patience } else { Patience::Wait });
             }
             Op::Take { worker, most } => self.take(worker, most),
             Op::End { poller, forced } => self.end(poller, forced),
@@ -173,7 +190,10 @@ impl Run {
                 }
                 p.position = position;
             }
-            Poll::Nothing => assert_eq!(patience, Patience::None),
+            Poll::Nothing { position } => {
+                assert_eq!(patience, Patience::None);
+                p.position = position;
+            }
             Poll::Waiting { subscriptions, began } => p.waiting = Some((subscriptions, began)),
         }
     }
