@@ -15,7 +15,7 @@ pub type Handler = unsafe extern "C" fn(*mut ngx_event_t);
 /// One event that is not a connection's: a timer, or work for the end of this turn of the event loop.
 /// It stays where it is and ends with its owner.
 ///
-/// The timer does not keep an exiting worker alive.
+/// The timer does not keep an exiting worker alive, unless [`Event::keeps_worker`].
 pub struct Event(Box<UnsafeCell<Owned>>);
 
 /// An event and what its handler is given: what nginx knows as the event's data is not free for that.
@@ -49,6 +49,13 @@ impl Event {
         event.log = log;
         event.set_cancelable(1);
         Event(Box::new(UnsafeCell::new(Owned { event, data })))
+    }
+
+    /// A worker that is told to finish its requests does not exit while the timer runs.
+    pub fn keeps_worker(self) -> Event {
+        // SAFETY: the event is ours, pinned in its box, and used by the event loop's thread only.
+        unsafe { (*self.as_ptr()).set_cancelable(0) };
+        self
     }
 
     fn as_ptr(&self) -> *mut ngx_event_t {

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use nginx_sys::{
     NGX_HTTP_MODULE, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_core_conf_t, ngx_core_module,
-    ngx_cycle_t, ngx_pid, ngx_process, ngx_process_slot, ngx_test_config,
+    ngx_cycle_t, ngx_exiting, ngx_pid, ngx_process, ngx_process_slot, ngx_test_config,
 };
 
 /// `nginx -t`: the configuration is read, nothing is served.
@@ -18,6 +18,12 @@ pub fn is_worker() -> bool {
     // SAFETY: set before any module's process hook is called.
     let process = unsafe { ngx_process } as u32;
     process == NGX_PROCESS_WORKER || process == NGX_PROCESS_SINGLE
+}
+
+/// A worker that is to finish its requests and exit.
+pub fn is_exiting() -> bool {
+    // SAFETY: a number that this thread sets.
+    unsafe { ngx_exiting != 0 }
 }
 
 pub fn pid() -> u32 {

@@ -32,7 +32,8 @@ thread_local! {
 }
 
 impl Worker {
-    /// From now on the worker looks at its mailbox by itself, as long as it has subscribers.
+    /// From now on the worker looks at its mailbox by itself, as long as it has subscribers. That long it
+    /// does not exit: one that is being answered waits for its next turn, for which nginx does not.
     pub fn keep_looking(&self) {
         if !self.looking.is_timer_set() {
             self.looking.set_timer(LOOK);
@@ -43,6 +44,10 @@ impl Worker {
     fn look(&self) {
         if !self.registry.is_empty() {
             self.looking.set_timer(LOOK);
+        }
+        if process::is_exiting() {
+            // Nothing says so to a worker that cannot be woken.
+            self.leave();
         }
         if self.zone.has_mail(self.me) {
             self.drain();
@@ -182,7 +187,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
             all_modules_known: direct::unknown(&process::http_modules(cycle)).is_empty(),
             leaving: Cell::new(false),
             later: event(drain_later),
-            looking: event(look),
+            looking: event(look).keeps_worker(),
             housekeeping: event(keep_house),
         }));
         CURRENT.set(Some(worker));
