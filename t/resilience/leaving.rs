@@ -61,3 +61,35 @@ async fn text_added_after_the_body() {
     client.expect_close().await;
     nginx.wait_stat("subscribers", 0).await;
 }
+
+/// LIFE-89, LP-2, LP-16: a request that a worker is reading when it is told to go is answered in full,
+/// however many turns of its event loop that takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_of_a_worker_that_leaves() {
+    const HISTORY: usize = 300;
+    let nginx = Nginx::builder().workers(1).location("/stub", "stub_status;").start().await;
+    for n in 1..=HISTORY {
+        nginx.publish("old", format!("<{n}>")).await;
+    }
+    for (mode, target, status, messages) in [
+        ("polling", "old.b300", 200, HISTORY),
+        ("long-polling", "old.b300", 200, HISTORY),
+        ("long-polling", "new", 304, 0),
+        ("streaming", "new", 200, 0),
+    ] {
+        let mut client = nginx.raw().await;
+        let mode = format!("X-Nginx-PushStream-Mode: {mode}\r\n");
+        client.send(format!("GET /sub/{target} HTTP/1.1\r\nHost: localhost\r\n{mode}")).await;
+        support::wait_for("a head that is being read", || async {
+            nginx.get("/stub").await.text().contains("Reading: 1").then_some(())
+        })
+        .await;
+        nginx.reload().await;
+        client.send("\r\n").await;
+        let answer = client.answer().await;
+        client.expect_close().await;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!((answer.status(), text.matches('<').count()), (status, messages), "{text}");
+    }
+    nginx.wait_stat("subscribers", 0).await;
+}
