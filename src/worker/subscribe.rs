@@ -272,9 +272,10 @@ impl Subscriber {
         if location.gap_events && !gap.is_empty() {
             self.begin_with(&event::gap(gap));
         }
-        let is_new = order.since.time.is_none() && order.since.event_id.is_none();
+        // It has no place yet, or one that leads nowhere: an id that is gone, or a time that has not come.
+        let is_placed = order.since.time.is_some_and(|time| time <= position.second.max(now()));
         let has_history = !self.state.borrow().unread.is_empty();
-        if location.auto_event_id && is_new && !has_history {
+        if location.auto_event_id && !is_placed && !has_history {
             self.begin_with(&event::position(position.second, position.tag));
         }
     }

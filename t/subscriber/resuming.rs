@@ -204,3 +204,20 @@ async fn who_gets_ids() {
     nginx.publish("w", "2").await;
     stream.expect(": \ndata: 2\n\n").await;
 }
+
+/// A client whose id leads nowhere, because its message is gone or its time has not come, is told where it is:
+/// what it misses from then on it gets.
+#[tokio::test]
+async fn an_id_that_leads_nowhere() {
+    let nginx = start("push_stream_event_id auto;", "").await;
+    nginx.publish("n", "before").await;
+    for id in ["gone", "99999999999:1"] {
+        let mut source = Source { target: "/ev/n".into(), last_id: Some(id.into()) };
+        let mut stream = source.open(&nginx).await;
+        assert_eq!(source.next(&mut stream).await, None, "{id}");
+        drop(stream);
+        nginx.publish("n", id).await;
+        let mut stream = source.open(&nginx).await;
+        assert_eq!(source.next(&mut stream).await.as_deref(), Some(id));
+    }
+}
