@@ -17,5 +17,6 @@ pub mod padding;
 pub mod percent;
 pub mod statistics;
 pub mod template;
+pub mod websocket;
 pub mod xml;
 pub mod yaml;

@@ -1,0 +1,9 @@
+//! WebSocket on the wire (RFC 6455): the handshake's values, frames in both directions, closing.
+
+pub mod close;
+pub mod deflate;
+pub mod frame;
+pub mod handshake;
+pub mod mask;
+pub mod reader;
+pub mod utf8;

@@ -1,0 +1,321 @@
+//! Frames from the client, however they are cut (RFC 6455 sections 5, 6 and 8.1).
+//!
+//! A reader holds what came of the message in progress and nothing in advance: a length that is only
+//! announced takes no memory (WS-GAP-13).
+
+use super::close::{Close, CloseError, Status};
+use super::deflate::{self, InflateError};
+use super::frame::{MAX_CONTROL_PAYLOAD, Opcode};
+use super::mask;
+use super::utf8::{NotUtf8, Utf8};
+
+/// What is accepted from a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The most bytes of one message, decompressed.
+    pub max_message: u64,
+    /// Whether messages are wanted; if not, they are checked and forgotten (WS-92).
+    pub keep: bool,
+    /// Whether binary messages are accepted (WS-GAP-7).
+    pub binary: bool,
+    /// Whether permessage-deflate was agreed on (RFC 7692).
+    pub deflate: bool,
+}
+
+/// Something whole from the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    Text(Vec<u8>),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(Close),
+}
+
+/// Why the connection must be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    #[error("a frame without mask")]
+    Unmasked,
+    #[error("a reserved bit is set")]
+    ReservedBits,
+    #[error("reserved opcode {0}")]
+    ReservedOpcode(u8),
+    #[error("binary messages are not accepted")]
+    Binary,
+    #[error("a control frame in fragments")]
+    FragmentedControl,
+    #[error("a control frame of more than 125 bytes")]
+    LongControl,
+    #[error("a length that is not in its shortest form")]
+    Length,
+    #[error("a continuation of nothing")]
+    NothingToContinue,
+    #[error("a new message inside of another")]
+    Interrupted,
+    #[error("a message of more than {0} bytes")]
+    TooBig(u64),
+    #[error("text that is not UTF-8")]
+    NotUtf8,
+    #[error("a compressed message that cannot be decompressed")]
+    Compression,
+    #[error(transparent)]
+    Close(#[from] CloseError),
+}
+
+impl Violation {
+    /// The code to close with.
+    pub fn status(self) -> Status {
+        match self {
+            Self::Binary => Status::Unsupported,
+            Self::TooBig(_) => Status::MessageTooBig,
+            Self::NotUtf8 | Self::Compression | Self::Close(CloseError::Reason) => {
+                Status::InvalidPayload
+            }
+            _ => Status::ProtocolError,
+        }
+    }
+}
+
+impl From<NotUtf8> for Violation {
+    fn from(NotUtf8: NotUtf8) -> Self {
+        Self::NotUtf8
+    }
+}
+
+/// A frame whose head is complete.
+#[derive(Debug)]
+struct Frame {
+    opcode: Opcode,
+    fin: bool,
+    key: [u8; 4],
+    len: u64,
+    read: u64,
+}
+
+/// A message of which at least one frame has begun.
+#[derive(Debug)]
+struct Message {
+    is_text: bool,
+    compressed: bool,
+    len: u64,
+    utf8: Utf8,
+}
+
+/// The frames of one connection.
+#[derive(Debug)]
+pub struct Reader {
+    rules: Rules,
+    head: [u8; 14],
+    head_len: u8,
+    frame: Option<Frame>,
+    message: Option<Message>,
+    data: Vec<u8>,
+    control: Vec<u8>,
+}
+
+impl Reader {
+    pub fn new(rules: Rules) -> Self {
+        let (data, control) = (Vec::new(), Vec::new());
+        Self { rules, head: [0; 14], head_len: 0, frame: None, message: None, data, control }
+    }
+
+    /// Whether something has begun and not ended.
+    pub fn is_inside(&self) -> bool {
+        self.head_len > 0 || self.frame.is_some() || self.message.is_some()
+    }
+
+    /// Reads until something is whole; what is left of the input stays in `input`, unmasked bytes
+    /// behind it are overwritten. `None`: all was read.
+    pub fn read(&mut self, input: &mut &mut [u8]) -> Result<Option<Incoming>, Violation> {
+        loop {
+            if self.frame.is_none() && !self.read_head(input)? {
+                return Ok(None);
+            }
+            match self.read_payload(input)? {
+                Progress::Starved => return Ok(None),
+                Progress::Whole(incoming) => return Ok(Some(incoming)),
+                Progress::Partial => {}
+            }
+        }
+    }
+
+    /// Whether a frame's head is complete now.
+    fn read_head(&mut self, input: &mut &mut [u8]) -> Result<bool, Violation> {
+        loop {
+            let have = usize::from(self.head_len);
+            let need = head_len(&self.head[..have]);
+            if have == need {
+                break;
+            }
+            let piece = take(input, need - have);
+            if piece.is_empty() {
+                return Ok(false);
+            }
+            self.head[have..have + piece.len()].copy_from_slice(piece);
+            self.head_len += piece.len() as u8;
+            if self.head_len == 2 {
+                self.check_start()?;
+            }
+        }
+        let frame = self.whole_head()?;
+        self.begin(&frame)?;
+        self.frame = Some(frame);
+        self.head_len = 0;
+        Ok(true)
+    }
+
+    /// What the first two bytes tell (WS-GAP-5..8, WS-GAP-10).
+    fn check_start(&self) -> Result<(), Violation> {
+        let [first, second, ..] = self.head;
+        let bits = first & 0x0f;
+        let opcode = Opcode::from_bits(bits).ok_or(Violation::ReservedOpcode(bits))?;
+        let compressed = first & 0x70 == 0x40
+            && self.rules.deflate
+            && matches!(opcode, Opcode::Text | Opcode::Binary);
+        if first & 0x70 != 0 && !compressed {
+            return Err(Violation::ReservedBits);
+        }
+        if second & 0x80 == 0 {
+            return Err(Violation::Unmasked);
+        }
+        match opcode {
+            _ if opcode.is_control() && first & 0x80 == 0 => Err(Violation::FragmentedControl),
+            _ if opcode.is_control() && second & 0x7f > 125 => Err(Violation::LongControl),
+            Opcode::Continuation if self.message.is_none() => Err(Violation::NothingToContinue),
+            Opcode::Text | Opcode::Binary if self.message.is_some() => Err(Violation::Interrupted),
+            Opcode::Binary if !self.rules.binary => Err(Violation::Binary),
+            _ => Ok(()),
+        }
+    }
+
+    fn whole_head(&self) -> Result<Frame, Violation> {
+        let head = &self.head[..usize::from(self.head_len)];
+        let (start, key) = head.split_at(head.len() - 4);
+        let len = match (start[1] & 0x7f, &start[2..]) {
+            (126, len) => u16::from_be_bytes(len.try_into().expect("two bytes")).into(),
+            (127, len) => u64::from_be_bytes(len.try_into().expect("eight bytes")),
+            (len, _) => u64::from(len),
+        };
+        // The shortest form, and the top bit clear (WS-GAP-14).
+        let shortest = match start[1] & 0x7f {
+            126 => len > 125,
+            127 => len > 0xffff && len >> 63 == 0,
+            _ => true,
+        };
+        if !shortest {
+            return Err(Violation::Length);
+        }
+        let opcode = Opcode::from_bits(start[0] & 0x0f).expect("checked at its first bytes");
+        let key = key.try_into().expect("four bytes");
+        Ok(Frame { opcode, fin: start[0] & 0x80 != 0, key, len, read: 0 })
+    }
+
+    /// A data frame begins or continues a message, which its length must not make too big.
+    fn begin(&mut self, frame: &Frame) -> Result<(), Violation> {
+        if frame.opcode.is_control() {
+            return Ok(());
+        }
+        let compressed = self.head[0] & 0x40 != 0;
+        let message = self.message.get_or_insert_with(|| Message {
+            is_text: frame.opcode == Opcode::Text,
+            compressed,
+            len: 0,
+            utf8: Utf8::default(),
+        });
+        message.len = message.len.saturating_add(frame.len);
+        if message.len > self.rules.max_message {
+            return Err(Violation::TooBig(self.rules.max_message));
+        }
+        Ok(())
+    }
+
+    fn read_payload(&mut self, input: &mut &mut [u8]) -> Result<Progress, Violation> {
+        let Some(frame) = &mut self.frame else { return Ok(Progress::Partial) };
+        let left = usize::try_from(frame.len - frame.read).unwrap_or(usize::MAX);
+        let piece = take(input, left);
+        if piece.is_empty() && left > 0 {
+            return Ok(Progress::Starved);
+        }
+        mask::apply(frame.key, frame.read, piece);
+        frame.read += piece.len() as u64;
+        let (opcode, ends) = (frame.opcode, frame.read == frame.len);
+        let fin = frame.fin;
+        if ends {
+            self.frame = None;
+        }
+
+        if opcode.is_control() {
+            debug_assert!(self.control.len() + piece.len() <= MAX_CONTROL_PAYLOAD);
+            self.control.extend_from_slice(piece);
+            return if ends { self.control_frame(opcode) } else { Ok(Progress::Partial) };
+        }
+        if let Some(message) = &mut self.message {
+            if message.is_text && !message.compressed {
+                message.utf8.push(piece)?;
+            }
+            if self.rules.keep || message.compressed {
+                self.data.extend_from_slice(piece);
+            }
+        }
+        if ends && fin { self.whole_message() } else { Ok(Progress::Partial) }
+    }
+
+    fn control_frame(&mut self, opcode: Opcode) -> Result<Progress, Violation> {
+        let payload = std::mem::take(&mut self.control);
+        Ok(Progress::Whole(match opcode {
+            Opcode::Ping => Incoming::Ping(payload),
+            Opcode::Pong => Incoming::Pong(payload),
+            _ => Incoming::Close(Close::parse(&payload)?),
+        }))
+    }
+
+    fn whole_message(&mut self) -> Result<Progress, Violation> {
+        let mut data = std::mem::take(&mut self.data);
+        let Some(mut message) = self.message.take() else { return Ok(Progress::Partial) };
+        if message.compressed {
+            data =
+                deflate::inflate(&data, self.rules.max_message).map_err(|error| match error {
+                    InflateError::TooBig => Violation::TooBig(self.rules.max_message),
+                    InflateError::Corrupt => Violation::Compression,
+                })?;
+            if message.is_text {
+                message.utf8.push(&data)?;
+            }
+        }
+        message.utf8.finish()?;
+        Ok(match message.is_text {
+            _ if !self.rules.keep => Progress::Partial,
+            true => Progress::Whole(Incoming::Text(data)),
+            false => Progress::Whole(Incoming::Binary(data)),
+        })
+    }
+}
+
+enum Progress {
+    /// More input is needed.
+    Starved,
+    Partial,
+    Whole(Incoming),
+}
+
+/// How long the head is that begins so.
+fn head_len(begun: &[u8]) -> usize {
+    match begun.get(1).map(|second| second & 0x7f) {
+        None => 2,
+        Some(126) => 2 + 2 + 4,
+        Some(127) => 2 + 8 + 4,
+        Some(_) => 2 + 4,
+    }
+}
+
+/// Takes up to `most` bytes from the front of the input.
+fn take<'a>(input: &mut &'a mut [u8], most: usize) -> &'a mut [u8] {
+    let n = most.min(input.len());
+    let (piece, rest) = std::mem::take(input).split_at_mut(n);
+    *input = rest;
+    piece
+}
+
+#[cfg(test)]
+mod tests;

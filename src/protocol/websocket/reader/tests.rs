@@ -1,0 +1,275 @@
+use proptest::prelude::*;
+
+use super::super::close::Close;
+use super::super::deflate;
+use super::*;
+
+const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+const RULES: Rules = Rules { max_message: 1000, keep: true, binary: true, deflate: false };
+
+/// A frame as a client sends it.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![first];
+    match payload.len() {
+        len @ 0..=125 => out.push(0x80 | len as u8),
+        len @ 126..=0xffff => {
+            out.push(0x80 | 126);
+            out.extend((len as u16).to_be_bytes());
+        }
+        len => {
+            out.push(0x80 | 127);
+            out.extend((len as u64).to_be_bytes());
+        }
+    }
+    out.extend(KEY);
+    out.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    out
+}
+
+/// Everything read from bytes that come in pieces of this size.
+fn read_in(rules: Rules, bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<Violation>) {
+    let mut reader = Reader::new(rules);
+    let mut seen = Vec::new();
+    for piece in bytes.chunks(size) {
+        let mut piece = piece.to_vec();
+        let mut input = &mut piece[..];
+        loop {
+            match reader.read(&mut input) {
+                Ok(Some(incoming)) => seen.push(incoming),
+                Ok(None) => break,
+                Err(violation) => return (seen, Some(violation)),
+            }
+        }
+        assert!(input.is_empty());
+    }
+    (seen, None)
+}
+
+fn read(rules: Rules, frames: &[Vec<u8>]) -> (Vec<Incoming>, Option<Violation>) {
+    read_in(rules, &frames.concat(), usize::MAX)
+}
+
+fn violation(rules: Rules, bytes: &[u8]) -> Option<Violation> {
+    let (seen, violation) = read_in(rules, bytes, usize::MAX);
+    assert_eq!(seen, []);
+    violation
+}
+
+#[test]
+fn messages_and_control_frames_of_one_read() {
+    // WS-86, WS-GAP-21
+    let frames = [frame(0x81, b"a"), frame(0x89, b"p"), frame(0x82, b"\xff"), frame(0x88, b"")];
+    let expected = vec![
+        Incoming::Text(b"a".to_vec()),
+        Incoming::Ping(b"p".to_vec()),
+        Incoming::Binary(b"\xff".to_vec()),
+        Incoming::Close(Close { code: None }),
+    ];
+    assert_eq!(read(RULES, &frames), (expected, None));
+}
+
+#[test]
+fn fragments_with_control_frames_between() {
+    // WS-72, WS-82, WS-98, WS-GAP-8
+    let frames = [
+        frame(0x01, b"a\xe2\x82"),
+        frame(0x89, b"\xff"),
+        frame(0x00, b"\xac"),
+        frame(0x8a, b""),
+        frame(0x80, b""),
+    ];
+    let expected = vec![
+        Incoming::Ping(b"\xff".to_vec()),
+        Incoming::Pong(vec![]),
+        Incoming::Text("a€".as_bytes().to_vec()),
+    ];
+    assert_eq!(read(RULES, &frames), (expected, None));
+}
+
+#[test]
+fn what_the_first_bytes_tell() {
+    // WS-GAP-5..8, WS-GAP-10: told before the rest of the frame came
+    for (bytes, expected) in [
+        ([0x81, 0x01], Violation::Unmasked),
+        ([0xc1, 0x81], Violation::ReservedBits),
+        ([0xa1, 0x81], Violation::ReservedBits),
+        ([0x91, 0x81], Violation::ReservedBits),
+        ([0x83, 0x80], Violation::ReservedOpcode(3)),
+        ([0x8b, 0x80], Violation::ReservedOpcode(11)),
+        ([0x09, 0x80], Violation::FragmentedControl),
+        ([0x89, 0xfe], Violation::LongControl),
+        ([0x80, 0x80], Violation::NothingToContinue),
+    ] {
+        assert_eq!(violation(RULES, &bytes), Some(expected));
+        assert_eq!(expected.status(), Status::ProtocolError);
+    }
+    let text = [frame(0x01, b"a"), frame(0x81, b"b")];
+    assert_eq!(read(RULES, &text), (vec![], Some(Violation::Interrupted)));
+    let refused = violation(Rules { binary: false, ..RULES }, &[0x82, 0x81]);
+    assert_eq!(refused, Some(Violation::Binary));
+    assert_eq!(Violation::Binary.status(), Status::Unsupported);
+}
+
+#[test]
+fn lengths_have_one_form() {
+    // WS-70, WS-GAP-14
+    let head = |start: &[u8]| [start, &KEY].concat();
+    let short = head(&[0x81, 0xfe, 0, 125]);
+    assert_eq!(violation(RULES, &short), Some(Violation::Length));
+    let long = head(&[0x81, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
+    assert_eq!(violation(RULES, &long), Some(Violation::Length));
+    let negative = head(&[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(violation(RULES, &negative), Some(Violation::Length));
+}
+
+#[test]
+fn a_message_is_bounded_before_it_comes() {
+    // WS-84, WS-GAP-13
+    let huge = [&[0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff][..], &KEY].concat();
+    assert_eq!(violation(RULES, &huge), Some(Violation::TooBig(1000)));
+    let frames = [frame(0x01, &[b'a'; 600]), frame(0x80, &[b'a'; 401])];
+    assert_eq!(read(RULES, &frames), (vec![], Some(Violation::TooBig(1000))));
+    let frames = [frame(0x01, &[b'a'; 600]), frame(0x80, &[b'a'; 400])];
+    assert_eq!(read(RULES, &frames).1, None);
+    assert_eq!(Violation::TooBig(1000).status(), Status::MessageTooBig);
+}
+
+#[test]
+fn an_announced_length_takes_no_memory() {
+    // WS-84
+    let rules = Rules { max_message: 1 << 40, ..RULES };
+    let mut reader = Reader::new(rules);
+    let mut bytes = [&[0x82, 0xff, 0, 0, 0, 0xff, 0, 0, 0, 0][..], &KEY, b"abc"].concat();
+    assert_eq!(reader.read(&mut &mut bytes[..]), Ok(None));
+    assert!(reader.is_inside());
+    assert!(reader.data.capacity() < 64);
+}
+
+#[test]
+fn text_is_utf_8() {
+    // WS-80..82, WS-GAP-12
+    assert_eq!(violation(RULES, &frame(0x81, b"\xed\xa0\x80")), Some(Violation::NotUtf8));
+    assert_eq!(violation(RULES, &frame(0x81, b"a\xe2\x82")), Some(Violation::NotUtf8));
+    // Told with the fragment that has the wrong byte.
+    assert_eq!(violation(RULES, &frame(0x01, b"\xff")), Some(Violation::NotUtf8));
+    assert_eq!(Violation::NotUtf8.status(), Status::InvalidPayload);
+}
+
+#[test]
+fn messages_that_nobody_wants_are_checked_and_forgotten() {
+    // WS-92
+    let rules = Rules { keep: false, ..RULES };
+    let frames = [frame(0x81, b"abc"), frame(0x89, b"")];
+    assert_eq!(read(rules, &frames), (vec![Incoming::Ping(vec![])], None));
+    assert_eq!(violation(rules, &frame(0x81, b"\xff")), Some(Violation::NotUtf8));
+}
+
+#[test]
+fn compressed_messages() {
+    let rules = Rules { deflate: true, ..RULES };
+    let mut payload = Vec::new();
+    deflate::compress("héllo".as_bytes(), &mut payload);
+    let (begin, end) = payload.split_at(3);
+    let frames = [frame(0x41, begin), frame(0x80, end), frame(0x81, b"plain")];
+    let expected = [Incoming::Text("héllo".into()), Incoming::Text(b"plain".to_vec())];
+    assert_eq!(read(rules, &frames), (expected.to_vec(), None));
+
+    let continued = [frame(0x41, begin), frame(0xc0, end)];
+    assert_eq!(read(rules, &continued), (vec![], Some(Violation::ReservedBits)));
+    assert_eq!(violation(rules, &frame(0xc9, b"")), Some(Violation::ReservedBits));
+    assert_eq!(violation(rules, &frame(0xc1, b"\xff\xff")), Some(Violation::Compression));
+
+    let mut bomb = Vec::new();
+    deflate::compress(&[b'a'; 1001], &mut bomb);
+    assert_eq!(violation(rules, &frame(0xc1, &bomb)), Some(Violation::TooBig(1000)));
+    let mut wrong = Vec::new();
+    deflate::compress(b"\xff", &mut wrong);
+    assert_eq!(violation(rules, &frame(0xc1, &wrong)), Some(Violation::NotUtf8));
+}
+
+#[derive(Clone, Debug)]
+struct Sent {
+    first: u8,
+    payload: Vec<u8>,
+}
+
+fn any_sent() -> impl Strategy<Value = Sent> {
+    let first = prop_oneof![
+        4 => prop::sample::select(vec![0x81u8, 0x01, 0x00, 0x80, 0x82, 0x02]),
+        2 => prop::sample::select(vec![0x88u8, 0x89, 0x8a]),
+        1 => any::<u8>(),
+    ];
+    let payload = prop_oneof![
+        any::<String>().prop_map(String::into_bytes),
+        prop::collection::vec(any::<u8>(), 0..200),
+    ];
+    (first, payload).prop_map(|(first, payload)| Sent { first, payload })
+}
+
+/// The rules said once more, for whole frames.
+fn reference(frames: &[Sent]) -> (Vec<Incoming>, bool) {
+    let mut seen = Vec::new();
+    let mut message: Option<(u8, Vec<u8>)> = None;
+    for Sent { first, payload } in frames {
+        let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
+        let known = matches!(opcode, 0 | 1 | 2 | 8 | 9 | 10);
+        let control = opcode >= 8;
+        if first & 0x70 != 0 || !known || control && (!fin || payload.len() > 125) {
+            return (seen, true);
+        }
+        if control {
+            seen.push(match opcode {
+                9 => Incoming::Ping(payload.clone()),
+                10 => Incoming::Pong(payload.clone()),
+                _ => match Close::parse(payload) {
+                    Ok(close) => Incoming::Close(close),
+                    Err(_) => return (seen, true),
+                },
+            });
+            continue;
+        }
+        let (kind, mut data) = match (opcode, message.take()) {
+            (0, Some(message)) => message,
+            (1 | 2, None) => (opcode, Vec::new()),
+            _ => return (seen, true),
+        };
+        data.extend(payload);
+        if data.len() > 1000 {
+            return (seen, true);
+        }
+        if fin {
+            if kind == 1 && std::str::from_utf8(&data).is_err() {
+                return (seen, true);
+            }
+            seen.push(if kind == 1 { Incoming::Text(data) } else { Incoming::Binary(data) });
+        } else {
+            // A character may be left half, but not wrong.
+            let wrong = std::str::from_utf8(&data).is_err_and(|error| error.error_len().is_some());
+            if kind == 1 && wrong {
+                return (seen, true);
+            }
+            message = Some((kind, data));
+        }
+    }
+    (seen, false)
+}
+
+proptest! {
+    #[test]
+    fn any_frames_in_any_pieces(
+        frames in prop::collection::vec(any_sent(), 0..12),
+        size in 1usize..40,
+    ) {
+        let bytes: Vec<u8> =
+            frames.iter().flat_map(|sent| frame(sent.first, &sent.payload)).collect();
+        let (seen, violation) = read_in(RULES, &bytes, size);
+        prop_assert_eq!((seen, violation.is_some()), reference(&frames));
+    }
+
+    #[test]
+    fn any_bytes_in_any_pieces(bytes: Vec<u8>, size in 1usize..40) {
+        let whole = read_in(RULES, &bytes, usize::MAX);
+        prop_assert_eq!(read_in(RULES, &bytes, size), whole);
+    }
+}
