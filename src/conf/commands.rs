@@ -5,9 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nginx_sys::{
-    NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF,
-    NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET, NGX_HTTP_SRV_CONF,
-    ngx_command_t, ngx_conf_t, ngx_str_t, ngx_uint_t,
+    NGX_CONF_1MORE, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE12, NGX_HTTP_LIF_CONF,
+    NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET,
+    NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t, ngx_str_t, ngx_uint_t,
 };
 
 use super::access::{LocationConf, MainConf, main_conf_being_read};
@@ -55,6 +55,7 @@ const fn command(directive: &'static Directive) -> ngx_command_t {
         Arguments::NoneOrOne => NGX_CONF_NOARGS | NGX_CONF_TAKE1,
         Arguments::One => NGX_CONF_TAKE1,
         Arguments::OneOrTwo => NGX_CONF_TAKE12,
+        Arguments::OneOrMore => NGX_CONF_1MORE,
     };
     let mut i = 0;
     while i < contexts.len() {
@@ -143,6 +144,12 @@ unsafe fn apply(
                 let location = &mut *conf.cast::<LocationConf>();
                 directive.note(&mut location.places, place(cf))?;
                 set(&mut location.settings, value).map_err(refused)?;
+            }
+            Set::List(set) => {
+                let location = &mut *conf.cast::<LocationConf>();
+                directive.note(&mut location.places, place(cf))?;
+                let values: Vec<&[u8]> = arguments.iter().map(|word| word.as_bytes()).collect();
+                set(&mut location.settings, &values).map_err(refused)?;
             }
             Set::Expanded(slot) => {
                 let location = &mut *conf.cast::<LocationConf>();

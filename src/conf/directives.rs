@@ -33,6 +33,7 @@ pub enum Arguments {
     NoneOrOne,
     One,
     OneOrTwo,
+    OneOrMore,
 }
 
 /// One directive.
@@ -53,6 +54,8 @@ pub enum Set {
     Role(fn(Option<&[u8]>) -> Result<Role, RoleError>),
     Main(fn(&mut MainSettings, &[u8]) -> Result<(), ValueError>),
     Location(fn(&mut LocationSettings, &[u8]) -> Result<(), ValueError>),
+    /// One value or several.
+    List(fn(&mut LocationSettings, &[&[u8]]) -> Result<(), ValueError>),
     /// A value with nginx variables (DIR-40).
     Expanded(fn(&mut LocationSettings) -> &mut Option<Expanded>),
     /// `push_stream_header_template_file`.
@@ -77,7 +80,7 @@ macro_rules! directives {
 use Set::{HeaderFile, SharedMemory};
 
 /// Every directive of the module (DIR-1).
-pub static DIRECTIVES: [Directive; 42] = directives! {
+pub static DIRECTIVES: [Directive; 50] = directives! {
     // name, contexts, number of arguments, syntax, default, setting
     c"push_stream_channels_statistics"                 LOC  NoneOrOne "[prometheus]"           ""                Set::Role(role::statistics);
     c"push_stream_publisher"                           LOC  NoneOrOne "[normal | admin]"       "normal"          Set::Role(role::publisher);
@@ -110,6 +113,14 @@ pub static DIRECTIVES: [Directive; 42] = directives! {
     c"push_stream_subscriber_connection_ttl"           HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.subscriber_connection_ttl, value::milliseconds(v)));
     c"push_stream_longpolling_connection_ttl"          HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.longpolling_connection_ttl, value::milliseconds(v)));
     c"push_stream_websocket_allow_publish"             HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.websocket_allow_publish, value::flag(v)));
+    c"push_stream_websocket_refuse"                    HSL  One       "close | http"           "close"           Set::Location(|s, v| put(&mut s.websocket_refuse, value::refuse(v)));
+    c"push_stream_websocket_close_codes"               HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.websocket_close_codes, value::flag(v)));
+    c"push_stream_websocket_max_message_size"          HSL  One       "size"                   "client_max_body_size" Set::Location(|s, v| put(&mut s.websocket_max_message_size, value::size(v)));
+    c"push_stream_websocket_pong_timeout"              HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.websocket_pong_timeout, value::milliseconds(v)));
+    c"push_stream_websocket_binary"                    HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.websocket_binary, value::flag(v)));
+    c"push_stream_websocket_deflate"                   HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.websocket_deflate, value::flag(v)));
+    c"push_stream_websocket_subprotocol"               HSL  OneOrMore "name ..."               ""                Set::List(|s, v| put(&mut s.websocket_subprotocols, value::tokens(v)));
+    c"push_stream_websocket_allowed_origins"           HSL  OneOrMore "origin ..."             ""                Set::List(|s, v| put(&mut s.websocket_allowed_origins, value::origins(v)));
     c"push_stream_subscriber_max_pending"              HSL  One       "size"                   "1m"              Set::Location(|s, v| put(&mut s.subscriber_max_pending, value::size(v)));
     c"push_stream_direct_output"                       HSL  One       "auto | on | off"        "auto"            Set::Location(|s, v| put(&mut s.direct_output, value::direct_output(v)));
     c"push_stream_gap_report"                          HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.gap_report, value::flag(v)));
@@ -181,7 +192,7 @@ mod tests {
     #[test]
     fn every_value_directive_refuses_or_sets() {
         for directive in &DIRECTIVES {
-            let samples: [&[u8]; 5] = [b"on", b"1", b"1k", b"auto", b""];
+            let samples: [&[u8]; 6] = [b"on", b"1", b"1k", b"auto", b"http", b""];
             match directive.set {
                 Set::Main(set) => {
                     let mut settings = MainSettings::default();

@@ -11,6 +11,7 @@ use super::padding::{Compile, Padding};
 use super::role::{Role, SubscriberMode};
 use super::settings::{DirectOutput, EventIds, Expanded, LocationSettings};
 use super::templates::{TemplateRef, TemplateTable, Texts};
+use super::websocket::WebSocket;
 use crate::protocol::padding::Minimums;
 use crate::store::JoinRules;
 
@@ -36,8 +37,7 @@ pub struct Location {
     pub subscriber_ttl: Option<Duration>,
     /// How long a long poll waits; the subscriber ttl unless configured (DIR-30, DIR-63).
     pub longpolling_ttl: Option<Duration>,
-    /// DIR-31.
-    pub websocket_allow_publish: bool,
+    pub websocket: WebSocket,
     /// Unset: the request header `If-Modified-Since` counts (DIR-168).
     pub last_received_message_time: Option<Expanded>,
     /// Unset: the request header `If-None-Match` counts (DIR-169).
@@ -117,6 +117,8 @@ impl Location {
             _ => Padding::default(),
         };
 
+        let websocket = WebSocket::resolve(configured)?;
+
         Ok(Self {
             role,
             channels_path,
@@ -130,7 +132,7 @@ impl Location {
             ping_interval,
             subscriber_ttl,
             longpolling_ttl: longpolling_ttl.or(subscriber_ttl),
-            websocket_allow_publish: settings.websocket_allow_publish.unwrap_or(false),
+            websocket,
             last_received_message_time: settings.last_received_message_time,
             last_received_message_tag: settings.last_received_message_tag,
             last_event_id: settings.last_event_id,

@@ -3,7 +3,7 @@
 //! The pure part, which builds without nginx: [`directives`] is the table of all directives,
 //! [`value`] holds the grammars of their arguments, [`settings`] what was written at each level
 //! and how levels inherit, [`main`] and [`location`] what follows from it: defaults and checks, with
-//! [`templates`] and [`padding`] for what a subscriber's mode makes of them.
+//! [`templates`], [`padding`] and [`websocket`] for what a subscriber's mode makes of them.
 //! What nginx calls is in `commands` (one directive), `callbacks` (create, merge, check) and
 //! `zone` (the shared memory); `access` finds the result again from a request or a cycle.
 
@@ -18,6 +18,7 @@ pub mod role;
 pub mod settings;
 pub mod templates;
 pub mod value;
+pub mod websocket;
 
 #[cfg(feature = "nginx")]
 mod access;
@@ -33,8 +34,9 @@ mod zone;
 pub use location::Location;
 pub use main::Main;
 pub use role::{PublisherMode, Role, StatisticsFormat, SubscriberMode};
-pub use settings::{DirectOutput, Expanded};
+pub use settings::{DirectOutput, Expanded, Refuse};
 pub use templates::{TemplateKind, TemplateRef};
+pub use websocket::WebSocket;
 
 #[cfg(feature = "nginx")]
 pub use access::{

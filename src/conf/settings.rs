@@ -26,6 +26,15 @@ pub enum EventIds {
     Publisher,
 }
 
+/// How a WebSocket location refuses a request that shook hands properly: `close` agrees to the
+/// WebSocket and closes it with the reason (WS-40), `http` answers plainly instead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Refuse {
+    #[default]
+    Close,
+    Http,
+}
+
 /// Settings of the `http` level; there is one value per configuration (DIR-59).
 #[derive(Clone, Debug, Default)]
 pub struct MainSettings {
@@ -87,6 +96,14 @@ inherited_settings! {
         pub gap_events: bool,
         pub eventsource_retry: Duration,
         pub event_ids: EventIds,
+        pub websocket_refuse: Refuse,
+        pub websocket_close_codes: bool,
+        pub websocket_max_message_size: usize,
+        pub websocket_pong_timeout: Duration,
+        pub websocket_binary: bool,
+        pub websocket_deflate: bool,
+        pub websocket_subprotocols: Vec<Vec<u8>>,
+        pub websocket_allowed_origins: Vec<Vec<u8>>,
     }
 }
 

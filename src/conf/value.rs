@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::settings::{DirectOutput, EventIds};
+use super::settings::{DirectOutput, EventIds, Refuse};
 
 /// What an argument should have been; [`super::error::DirectiveError`] adds directive and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,12 @@ pub enum ValueError {
     DirectOutput,
     #[error("it must be \"auto\" or \"publisher\"")]
     EventIds,
+    #[error("it must be \"close\" or \"http\"")]
+    Refuse,
+    #[error("each name must be an HTTP token")]
+    Token,
+    #[error("each origin must be such as https://example.com or https://*.example.com:8443")]
+    Origin,
 }
 
 /// The largest value nginx itself accepts for numbers and times.
@@ -102,6 +108,41 @@ pub fn event_ids(value: &[u8]) -> Result<EventIds, ValueError> {
         v if v.eq_ignore_ascii_case(b"auto") => Ok(EventIds::Auto),
         v if v.eq_ignore_ascii_case(b"publisher") => Ok(EventIds::Publisher),
         _ => Err(ValueError::EventIds),
+    }
+}
+
+/// `close` or `http`, in any letter case.
+pub fn refuse(value: &[u8]) -> Result<Refuse, ValueError> {
+    match value {
+        v if v.eq_ignore_ascii_case(b"close") => Ok(Refuse::Close),
+        v if v.eq_ignore_ascii_case(b"http") => Ok(Refuse::Http),
+        _ => Err(ValueError::Refuse),
+    }
+}
+
+/// Names as HTTP headers can list them (RFC 9110 section 5.6.2).
+pub fn tokens(values: &[&[u8]]) -> Result<Vec<Vec<u8>>, ValueError> {
+    let is_token = |value: &&[u8]| {
+        let in_token =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+        !value.is_empty() && value.iter().all(in_token)
+    };
+    match values.iter().all(is_token) {
+        true => Ok(values.iter().map(|value| value.to_vec()).collect()),
+        false => Err(ValueError::Token),
+    }
+}
+
+/// Origins with a scheme and nothing behind the host and port (RFC 6454 section 6.1).
+pub fn origins(values: &[&[u8]]) -> Result<Vec<Vec<u8>>, ValueError> {
+    let is_origin = |value: &&[u8]| {
+        let at = value.windows(3).position(|part| part == b"://");
+        let host = at.map(|at| &value[at + 3..]);
+        at != Some(0) && host.is_some_and(|host| !host.is_empty() && !host.contains(&b'/'))
+    };
+    match values.iter().all(is_origin) {
+        true => Ok(values.iter().map(|value| value.to_vec()).collect()),
+        false => Err(ValueError::Origin),
     }
 }
 

@@ -6,6 +6,7 @@ mod publisher;
 mod refusal;
 mod statistics;
 mod subscriber;
+mod websocket;
 
 use nginx_sys::{NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t, ngx_int_t};
 
@@ -76,9 +77,7 @@ pub unsafe extern "C" fn content_handler(r: *mut ngx_http_request_t) -> ngx_int_
             match exchange.location.role {
                 Role::Publisher(mode) => publisher::handle(&exchange, mode),
                 Role::Statistics(format) => statistics::handle(&exchange, format),
-                Role::Subscriber(SubscriberMode::WebSocket) => {
-                    answer::refuse(exchange.request, refusal::Refusal::ModeNotAvailable)
-                }
+                Role::Subscriber(SubscriberMode::WebSocket) => websocket::handle(&exchange),
                 Role::Subscriber(mode) => subscriber::handle(&exchange, mode),
             }
         })

@@ -16,8 +16,8 @@ use crate::conf::{self, PublisherMode};
 use crate::ngx_ext::guard::guard;
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::request::OutOfMemory;
-use crate::protocol::channel_path;
 use crate::protocol::statistics::ChannelInfo;
+use crate::protocol::{channel_path, content_type};
 use crate::store::{Parts, StoreError};
 use crate::worker;
 
@@ -158,7 +158,7 @@ fn publish(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t 
         text,
         event_id: request.header("Event-Id"),
         event_type: request.header("Event-Type"),
-        binary: false,
+        binary: content_type::is_binary(request.header("Content-Type")),
     };
     let published = worker::publish(ids, &parts, exchange.location.store_messages, exchange.main);
     let published = match published {

@@ -32,8 +32,6 @@ pub enum Refusal {
     /// One form for every operation that finds the zone full, whatever it needed room for.
     #[error("Not enough shared memory.")]
     NoMemory,
-    #[error("This subscriber mode is not available in this version.")]
-    ModeNotAvailable,
 }
 
 impl Refusal {
@@ -48,7 +46,6 @@ impl Refusal {
             | Self::EventsChannel
             | Self::EventsNotAllowed => 403,
             Self::NoMemory => 500,
-            Self::ModeNotAvailable => 501,
         }
     }
 }

@@ -21,12 +21,12 @@ use crate::worker::{self, Failure, Kind, Order, Outcome};
 
 /// What the request asks for, kept while its body is read.
 struct Wanted {
-    channels: Channels,
+    channels: Named,
     mode: Mode,
 }
 
 /// Ids with their backtracks.
-type Channels = Vec<(Box<[u8]>, u64)>;
+pub(super) type Named = Vec<(Box<[u8]>, u64)>;
 
 /// How the request is to be served (MODE-2).
 enum Mode {
@@ -92,7 +92,7 @@ fn allow_origin(exchange: &Exchange<'_>) -> Result<(), OutOfMemory> {
 
 /// The channels of the path, a channel named twice taken once (SUB-47). Items are judged from left to
 /// right: before a wrong one, the store says what it thinks of those before it (ADM-1).
-fn channels(exchange: &Exchange<'_>, path: &[u8]) -> Result<Channels, Refusal> {
+pub(super) fn channels(exchange: &Exchange<'_>, path: &[u8]) -> Result<Named, Refusal> {
     let items = channel_path::parse(path)
         .inspect_err(|error| channels::log_path_error(exchange, path, *error))?;
     for (i, item) in items.iter().enumerate() {
@@ -108,6 +108,11 @@ fn channels(exchange: &Exchange<'_>, path: &[u8]) -> Result<Channels, Refusal> {
     }
     let items: Items<'_> = channel_path::merge_duplicates(items);
     Ok(items.iter().map(|item| (item.id.into(), item.backtrack)).collect())
+}
+
+/// The channels as the store wants to hear of them.
+pub(super) fn wanted_items(channels: &[(Box<[u8]>, u64)]) -> SmallVec<[JoinItem<'_>; 4]> {
+    channels.iter().map(|(id, backtrack)| JoinItem { id, backtrack: *backtrack }).collect()
 }
 
 fn join_items<'a>(items: &[channel_path::Item<'a>]) -> SmallVec<[JoinItem<'a>; 4]> {
@@ -148,11 +153,7 @@ unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
 fn serve(exchange: &Exchange<'_>) -> Result<Outcome, ngx_int_t> {
     let (request, location, main) = (exchange.request, exchange.location, exchange.main);
     let wanted = request.state::<Wanted>(conf::ctx_index()).ok_or(INTERNAL_ERROR)?;
-    let mut items: SmallVec<[JoinItem<'_>; 4]> = wanted
-        .channels
-        .iter()
-        .map(|(id, backtrack)| JoinItem { id, backtrack: *backtrack })
-        .collect();
+    let mut items = wanted_items(&wanted.channels);
     let cursor = client_cursor(exchange).map_err(|OutOfMemory| INTERNAL_ERROR)?;
     let mut since =
         Since { time: cursor.time, tag: cursor.tag, event_id: cursor.event_id.as_deref() };
@@ -176,7 +177,7 @@ fn serve(exchange: &Exchange<'_>) -> Result<Outcome, ngx_int_t> {
 
 /// Time, tag and event id of the client: from the directive if there is one, else from the header that
 /// stands for it (OLD-1, OLD-2).
-fn client_cursor(exchange: &Exchange<'_>) -> Result<Cursor, OutOfMemory> {
+pub(super) fn client_cursor(exchange: &Exchange<'_>) -> Result<Cursor, OutOfMemory> {
     let location = exchange.location;
     let time = said(exchange, &location.last_received_message_time, "If-Modified-Since")?;
     let tag = said(exchange, &location.last_received_message_tag, "If-None-Match")?;
@@ -218,6 +219,11 @@ fn said(
 
 /// Answers what the store refused (ADM-4..9, LIFE-54).
 fn refuse(exchange: &Exchange<'_>, items: &[JoinItem<'_>], error: StoreError) -> ngx_int_t {
+    log_refused(exchange, items, error);
+    answer::refuse(exchange.request, Refusal::from(error))
+}
+
+pub(super) fn log_refused(exchange: &Exchange<'_>, items: &[JoinItem<'_>], error: StoreError) {
     exchange.request.log(
         Level::Error,
         format_args!(
@@ -226,5 +232,4 @@ fn refuse(exchange: &Exchange<'_>, items: &[JoinItem<'_>], error: StoreError) ->
             Quoted(items.first().map_or(&[], |item| item.id))
         ),
     );
-    answer::refuse(exchange.request, Refusal::from(error))
 }

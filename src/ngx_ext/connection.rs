@@ -11,7 +11,7 @@ use nginx_sys::{
 /// A live connection. A handle: nginx owns it.
 #[derive(Clone, Copy)]
 pub struct Connection<'c> {
-    c: *mut ngx_connection_t,
+    pub(super) c: *mut ngx_connection_t,
     life: PhantomData<&'c ngx_connection_t>,
 }
 

@@ -11,6 +11,25 @@ impl Request<'_> {
         unsafe { (*self.core_conf()).send_timeout as u64 }
     }
 
+    /// `client_body_timeout` of the request's location, milliseconds.
+    pub fn client_body_timeout(self) -> u64 {
+        // SAFETY: every request has a configuration of the core module.
+        unsafe { (*self.core_conf()).client_body_timeout as u64 }
+    }
+
+    /// `client_max_body_size` of the request's location, bytes; `None`: no limit.
+    pub fn client_max_body_size(self) -> Option<u64> {
+        // SAFETY: every request has a configuration of the core module.
+        let size = unsafe { (*self.core_conf()).client_max_body_size };
+        u64::try_from(size).ok().filter(|size| *size > 0)
+    }
+
+    /// `lingering_timeout` of the request's location, milliseconds.
+    pub fn lingering_timeout(self) -> u64 {
+        // SAFETY: every request has a configuration of the core module.
+        unsafe { (*self.core_conf()).lingering_timeout as u64 }
+    }
+
     /// The content type of `default_type`, whatever the URI ends in (HDR-5).
     pub fn set_default_content_type(self) {
         // SAFETY: a live request; the string lives as long as the configuration.

@@ -13,6 +13,7 @@ mod life;
 pub mod log;
 pub mod output;
 pub mod process;
+pub mod reading;
 pub mod regex;
 pub mod request;
 pub mod request_bits;

@@ -81,6 +81,12 @@ impl<'r> Request<'r> {
         unsafe { headers::named(self.r, name) }
     }
 
+    /// 1000 times the major version plus the minor one; 9 for HTTP/0.9.
+    pub fn http_version(self) -> u32 {
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { (*self.r).http_version as u32 }
+    }
+
     /// What follows the `?` of the request line, as it was sent.
     pub fn query(self) -> &'r [u8] {
         // SAFETY: `from_raw` was promised a live request; the text lives as long.

@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod channel_path;
 pub mod chunk;
+pub mod content_type;
 pub mod cursor;
 pub mod date;
 pub mod event;

@@ -18,6 +18,8 @@ pub struct MessageView<'a> {
     pub tag: u32,
     pub event_id: Option<&'a [u8]>,
     pub event_type: Option<&'a [u8]>,
+    /// Whether it was published as bytes, not as text.
+    pub binary: bool,
 }
 
 /// Id of a ping (TPL-1, DIR-112).
@@ -49,7 +51,7 @@ impl<'a> MessageView<'a> {
     }
 
     fn synthetic(id: i64, channel: &'a [u8], text: &'a [u8]) -> Self {
-        Self { id, channel, text, time: 0, tag: 0, event_id: None, event_type: None }
+        Self { id, channel, text, time: 0, tag: 0, event_id: None, event_type: None, binary: false }
     }
 }
 
@@ -198,6 +200,7 @@ mod tests {
         tag: 7,
         event_id: Some(b"ev"),
         event_type: Some(b"ty"),
+        binary: false,
     };
 
     fn render(template: &[u8], message: &MessageView<'_>) -> String {
@@ -360,6 +363,7 @@ mod tests {
                 tag,
                 event_id: event_id.as_deref(),
                 event_type: event_type.as_deref(),
+                binary: false,
             };
             let template = Template::parse(&source);
             let len = template.rendered_len(&message);

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
+use super::frames::{self, Frames};
 use crate::conf::{TemplateKind, TemplateRef};
 use crate::protocol::template::MessageView;
 use crate::protocol::{chunk, cursor, event, padding};
@@ -16,6 +17,8 @@ pub enum Framing {
     Plain,
     /// HTTP/1.1 chunks, one for each piece (SUB-41).
     Chunked,
+    /// WebSocket frames, one for each message (WS-50).
+    Frames(Frames),
 }
 
 /// How long a message is to be at least, for clients that need that (PAD-6).
@@ -74,38 +77,48 @@ pub struct Formatted {
 }
 
 impl Formatted {
-    /// Renders a message with its padding. `None`: nothing to send (TPL-13).
+    /// Renders a message with its padding, or as a frame. `None`: nothing to send (TPL-13).
     pub fn message(
         shape: &Shape<'_>,
         view: &MessageView<'_>,
         is_message: bool,
     ) -> Option<Rc<Formatted>> {
-        let bytes = match shape.template.kind {
-            TemplateKind::Plain => plain(shape, view),
-            TemplateKind::EventStream if is_message && shape.event_ids == EventIds::Auto => {
+        let bytes = match (shape.framing, shape.template.kind) {
+            (Framing::Frames(frames), _) => frames.message(&shape.template.template, view),
+            (_, TemplateKind::Plain) => plain(shape, view),
+            (_, TemplateKind::EventStream) if is_message && shape.event_ids == EventIds::Auto => {
                 let mut id = Vec::new();
                 cursor::append_id(view.time, view.tag, &mut id);
                 let event_id = view.event_id.or(Some(&id));
                 event(shape, &MessageView { event_id, ..*view })
             }
-            TemplateKind::EventStream => event(shape, view),
+            (_, TemplateKind::EventStream) => event(shape, view),
         };
         (!bytes.is_empty()).then(|| Rc::new(Formatted { bytes, is_message }))
     }
 
     /// A ping: the text through the template, or a comment (PING-2, ES-12).
     pub fn ping(shape: &Shape<'_>, text: &[u8]) -> Option<Rc<Formatted>> {
-        match shape.is_event_stream() {
-            true => Self::text(shape.framing, event::PING),
-            false => Self::message(shape, &MessageView::ping(text), false),
+        match shape.framing {
+            Framing::Frames(_) => Self::raw(frames::PING.to_vec()),
+            _ if shape.is_event_stream() => Self::text(shape.framing, event::PING),
+            _ => Self::message(shape, &MessageView::ping(text), false),
         }
+    }
+
+    /// Bytes that are framed already. `None`: nothing to send.
+    pub fn raw(bytes: Vec<u8>) -> Option<Rc<Formatted>> {
+        (!bytes.is_empty()).then(|| Rc::new(Formatted { bytes, is_message: false }))
     }
 
     /// Frames text that is sent as it stands. `None`: nothing to send.
     pub fn text(framing: Framing, text: &[u8]) -> Option<Rc<Formatted>> {
+        if let Framing::Frames(frames) = framing {
+            return Self::raw(frames.text(text));
+        }
         let mut pieces = Pieces::new(framing, &[text.len()]);
         pieces.add(text.len(), |bytes| bytes.extend_from_slice(text));
-        (!text.is_empty()).then(|| Rc::new(Formatted { bytes: pieces.bytes, is_message: false }))
+        Self::raw(pieces.bytes)
     }
 }
 
@@ -154,7 +167,7 @@ impl Pieces {
     /// With room for pieces of these lengths.
     fn new(framing: Framing, lens: &[usize]) -> Pieces {
         let framed_len = |&len: &usize| match (len, framing) {
-            (0, _) | (_, Framing::Plain) => len,
+            (0, _) | (_, Framing::Plain | Framing::Frames(_)) => len,
             (len, Framing::Chunked) => chunk::framed_len(len),
         };
         Pieces { framing, bytes: Vec::with_capacity(lens.iter().map(framed_len).sum()) }
@@ -165,7 +178,7 @@ impl Pieces {
         let bytes = &mut self.bytes;
         match self.framing {
             _ if len == 0 => {}
-            Framing::Plain => fill(bytes),
+            Framing::Plain | Framing::Frames(_) => fill(bytes),
             Framing::Chunked => {
                 chunk::begin(len, bytes);
                 let begin = bytes.len();
@@ -213,6 +226,7 @@ pub fn view<'m>(message: &MessageRef<'m>) -> MessageView<'m> {
         tag: message.stamp.tag,
         event_id: message.event_id,
         event_type: message.event_type,
+        binary: message.binary,
     }
 }
 

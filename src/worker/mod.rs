@@ -15,6 +15,7 @@
 pub mod direct;
 pub mod envelope;
 pub mod formatted;
+pub mod frames;
 pub mod outbox;
 
 #[cfg(feature = "nginx")]
@@ -47,6 +48,8 @@ mod transmission;
 mod wait;
 #[cfg(feature = "nginx")]
 mod wakeup;
+#[cfg(feature = "nginx")]
+mod websocket;
 
 #[cfg(feature = "nginx")]
 pub use self::current::Worker;
@@ -56,6 +59,8 @@ pub use self::process::{exit_process, init_module, init_process};
 pub use self::publish::{delete, publish, slot};
 #[cfg(feature = "nginx")]
 pub use self::subscribe::{Failure, Kind, Order, Outcome, serve};
+#[cfg(feature = "nginx")]
+pub use self::websocket::{Opening, turn_away};
 
 #[cfg(feature = "nginx")]
 use self::current::{CURRENT, now};

@@ -6,7 +6,7 @@ use super::wakeup;
 use crate::conf::Main;
 use crate::ngx_ext::guard::cycle_log;
 use crate::ngx_ext::log::{self, Level, Quoted};
-use crate::store::{Parts, Publish, Published, SlotId, StoreError, Wake};
+use crate::store::{Limits, Parts, Publish, Published, SlotId, StoreError, Wake};
 
 /// Publishes to each of the channels (PUB-46..50).
 pub fn publish(
@@ -16,19 +16,7 @@ pub fn publish(
     main: &Main,
 ) -> Result<Published, StoreError> {
     let Some(worker) = Worker::current() else { return Err(StoreError::Full) };
-    let now = now();
-    let publish = Publish { me: worker.me, parts: *parts, store, limits: &main.limits, now };
-    let published = worker.zone.publish(ids, &publish)?;
-    worker.wake(&published.wake);
-    for slot in &published.overflowing {
-        let (channel, pid) = (ids[0], worker.zone.pid_of(*slot));
-        warn(format_args!(
-            "push stream module: worker {pid} takes its messages too slowly, it gets no unstored ones \
-             until it has caught up; seen publishing to channel {}",
-            Quoted(channel)
-        ));
-    }
-    Ok(published)
+    worker.publish(ids, parts, store, &main.limits)
 }
 
 /// Deletes a channel; false if there is none. `None`: its subscribers get the configured text (PUB-86).
@@ -49,6 +37,44 @@ pub fn slot() -> Option<SlotId> {
 }
 
 impl Worker {
+    /// Publishes to a channel that exists; one that does not is left alone (WS-97), and so is the events
+    /// channel (WS-93).
+    pub(super) fn publish_existing(
+        &self,
+        id: &[u8],
+        parts: &Parts<'_>,
+        store: bool,
+    ) -> Result<(), StoreError> {
+        let none = Some(0);
+        let limits =
+            Limits { max_channels: none, max_wildcard_channels: none, ..self.limits.clone() };
+        match self.publish(&[id], parts, store, &limits) {
+            Ok(_) | Err(StoreError::TooManyChannels | StoreError::EventsChannel) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn publish(
+        &self,
+        ids: &[&[u8]],
+        parts: &Parts<'_>,
+        store: bool,
+        limits: &Limits,
+    ) -> Result<Published, StoreError> {
+        let publish = Publish { me: self.me, parts: *parts, store, limits, now: now() };
+        let published = self.zone.publish(ids, &publish)?;
+        self.wake(&published.wake);
+        for slot in &published.overflowing {
+            let (channel, pid) = (ids[0], self.zone.pid_of(*slot));
+            warn(format_args!(
+                "push stream module: worker {pid} takes its messages too slowly, it gets no unstored \
+                 ones until it has caught up; seen publishing to channel {}",
+                Quoted(channel)
+            ));
+        }
+        Ok(published)
+    }
+
     /// Wakes the workers that the store says something waits for.
     pub(super) fn wake(&self, slots: &Wake) {
         for &slot in slots {

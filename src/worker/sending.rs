@@ -76,6 +76,9 @@ impl Subscriber {
                 Err(Failed) => break Then::Abort,
             }
             // Everything that waited has left: what comes next?
+            if self.answer_ping(&mut state) {
+                continue;
+            }
             match state.phase {
                 _ if !state.unread.is_empty() => {
                     if pages == PAGES {
@@ -90,6 +93,7 @@ impl Subscriber {
                     let text = state.envelope.closing(&self.location.footer);
                     let footer = Formatted::text(self.framing.get(), text);
                     footer.into_iter().for_each(|footer| state.queue(&footer));
+                    self.say_goodbye(worker, &mut state);
                 }
                 Phase::Ending { footer_due: false } => break Then::Finish,
                 Phase::Waiting(_) | Phase::Open | Phase::Ended => break Then::Wait,
@@ -114,6 +118,7 @@ impl Subscriber {
             Then::Wait if filtered => request.run_posted(),
             Then::Wait => {}
             Then::GoOnLater => request.connection().post_writable_next(),
+            Then::Finish if self.socket.get().is_some() => self.finish_socket(worker, request),
             Then::Finish => {
                 self.gone(worker);
                 request.finish();

@@ -28,6 +28,8 @@ pub struct Attached {
     request: Request<'static>,
     direct: bool,
     filters: Option<Filters>,
+    /// The item cannot be taken back although no byte of it has left.
+    begun: bool,
     send_timeout: u64,
 }
 
@@ -47,8 +49,16 @@ impl Attached {
             request,
             direct: direct && request.has_plain_output(),
             filters: None,
+            begun: false,
             send_timeout: request.send_timeout(),
         }
+    }
+
+    /// A sink for a request whose head is the first item, and which no filter is to see. That item is
+    /// never taken back.
+    pub fn past_filters(request: Request<'static>) -> Attached {
+        let send_timeout = request.send_timeout();
+        Attached { request, direct: true, filters: None, begun: true, send_timeout }
     }
 
     pub fn request(&self) -> Request<'static> {
@@ -70,7 +80,7 @@ impl Attached {
 
     /// Whether the filters work on an item that cannot be taken back.
     pub fn has_begun(&self) -> bool {
-        self.filters.as_ref().is_some_and(|filters| filters.item.borrow().is_some())
+        self.begun || self.filters.as_ref().is_some_and(|filters| filters.item.borrow().is_some())
     }
 
     /// Sends an item from `offset` on; the same item again and again until it is sent as a whole.
@@ -78,7 +88,9 @@ impl Attached {
         if self.request.has_output_pending() {
             self.request.output_rest()?;
         }
-        if let Some(filters) = self.filters.as_ref().filter(|_| self.has_begun()) {
+        if let Some(filters) =
+            self.filters.as_ref().filter(|filters| filters.item.borrow().is_some())
+        {
             if !filters.descriptor.is_consumed() {
                 return Ok(Sent::InFilters);
             }
@@ -90,9 +102,17 @@ impl Attached {
         }
         if self.direct {
             let bytes = &item.bytes[offset..];
-            return match self.request.connection().send(bytes)? {
-                n if n == bytes.len() => Ok(Sent::Whole),
-                n => Ok(Sent::Part(n)),
+            let connection = self.request.connection();
+            return match connection.send(bytes)? {
+                n if n == bytes.len() => {
+                    self.begun = false;
+                    Ok(Sent::Whole)
+                }
+                n => {
+                    // TLS wants to see the same bytes again.
+                    self.begun |= connection.is_tls();
+                    Ok(Sent::Part(n))
+                }
             };
         }
         self.send_filtered(item)

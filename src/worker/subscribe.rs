@@ -12,6 +12,7 @@ use super::formatted::Padding;
 use super::head::{self, Unsent};
 use super::subscriber::{Phase, Subscriber};
 use super::wait::Wait;
+use super::websocket::Opening;
 use crate::conf::{self, Location, Main, TemplateKind};
 use crate::ngx_ext::guard::{cycle_log, guard};
 use crate::ngx_ext::request::{OutOfMemory, Request};
@@ -28,6 +29,8 @@ pub enum Kind<'o> {
     Stream(Option<Minimums>),
     /// One response with what there is, perhaps in a call of the `callback`.
     Poll { patience: Patience, callback: Option<&'o [u8]> },
+    /// Messages as they come, in frames.
+    WebSocket(&'o Opening),
 }
 
 /// What a request asks for.
@@ -83,29 +86,38 @@ impl From<Unsent> for Failure {
 /// After [`Outcome::Kept`] the request stays open until the subscriber ends it: the caller does not
 /// finalize it.
 pub unsafe fn serve(request: Request<'_>, order: &Order<'_>) -> Result<Outcome, Failure> {
-    let Some(worker) = Worker::current() else { return Err(StoreError::Full.into()) };
-    // SAFETY: the caller keeps the request open; its end reaches the subscriber (`ended`) before it is
-    // freed, and nginx keeps the configuration of a request as long as the request.
-    let (request, location) = unsafe {
-        let location: &'static Location = &*std::ptr::from_ref(order.location);
-        (Request::from_raw(request.as_ptr()), location)
-    };
-    let new = New { worker, request, location };
+    // SAFETY: the caller's promise.
+    let new = unsafe { New::of(request, order.location)? };
     match order.kind {
         Kind::Stream(minimums) => new.stream(order, minimums.unwrap_or_default()),
         Kind::Poll { patience, callback } => new.poll(order, patience, Envelope::new(callback)),
+        Kind::WebSocket(opening) => new.socket(order, opening),
     }
 }
 
 /// A request on its way to be a subscriber.
 #[derive(Clone, Copy)]
-struct New {
-    worker: &'static Worker,
-    request: Request<'static>,
-    location: &'static Location,
+pub(super) struct New {
+    pub worker: &'static Worker,
+    pub request: Request<'static>,
+    pub location: &'static Location,
 }
 
 impl New {
+    /// # Safety
+    ///
+    /// As [`serve`].
+    pub unsafe fn of(request: Request<'_>, location: &Location) -> Result<New, Failure> {
+        let Some(worker) = Worker::current() else { return Err(StoreError::Full.into()) };
+        // SAFETY: the caller keeps the request open; its end reaches the subscriber (`ended`) before it
+        // is freed, and nginx keeps the configuration of a request as long as the request.
+        let (request, location) = unsafe {
+            let location: &'static Location = &*std::ptr::from_ref(location);
+            (Request::from_raw(request.as_ptr()), location)
+        };
+        Ok(New { worker, request, location })
+    }
+
     fn stream(self, order: &Order<'_>, minimums: Minimums) -> Result<Outcome, Failure> {
         let New { worker, request, location } = self;
         let (rules, limits) = (location.join_rules(), &order.main.limits);
@@ -200,7 +212,7 @@ impl New {
     }
 
     /// Lists a subscriber on its channels.
-    fn enter(self, subscriber: &Rc<Subscriber>, joined: Subscriptions) {
+    pub fn enter(self, subscriber: &Rc<Subscriber>, joined: Subscriptions) {
         let worker = self.worker;
         let memberships: SmallVec<_> = joined
             .iter()
@@ -214,7 +226,7 @@ impl New {
     }
 
     /// Ties the subscriber to its request. From here on it goes when the request does.
-    fn keep(self, subscriber: &Rc<Subscriber>) -> Result<(), OutOfMemory> {
+    pub fn keep(self, subscriber: &Rc<Subscriber>) -> Result<(), OutOfMemory> {
         let New { worker, request, .. } = self;
         worker.registry.add(subscriber);
         let data = Rc::into_raw(Rc::clone(subscriber));
@@ -234,7 +246,7 @@ impl New {
     /// What follows may end the request, which nginx still has in its hands while its handler runs: it
     /// is done when that has returned, but before a worker that is leaving may end. A client that has
     /// closed its side already is noticed after it: an answer that is at hand reaches it.
-    fn go_on(self) -> Outcome {
+    pub fn go_on(self) -> Outcome {
         self.request.connection().post_writable();
         self.request.hold(writable);
         Outcome::Kept
@@ -302,7 +314,7 @@ unsafe extern "C" fn ended(data: *mut c_void) {
 }
 
 /// The connection can be written, or its write timer ran out.
-unsafe extern "C" fn writable(r: *mut ngx_http_request_t) {
+pub(super) unsafe extern "C" fn writable(r: *mut ngx_http_request_t) {
     // SAFETY: nginx calls with a live request, one that `serve` was given.
     unsafe {
         let request = Request::from_raw(r);

@@ -8,7 +8,7 @@
 //!
 //! This file is what happens to a subscriber; `sending.rs` is how what it is told leaves.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use smallvec::SmallVec;
 
@@ -20,9 +20,11 @@ use super::registry::Membership;
 use super::sending::Then;
 use super::transmission::Transmission;
 use super::wait::Wait;
+use super::websocket::Socket;
 use crate::conf::Location;
 use crate::ngx_ext::event::{Event, now_ms};
 use crate::ngx_ext::log::{Level, Quoted};
+use crate::protocol::websocket::close::Status;
 use crate::store::{Bookmark, Channel, DropCause, MessageRef, Mode, Ref, Stamp, Standing};
 
 /// Where a subscriber stands.
@@ -40,7 +42,7 @@ pub(super) enum Phase {
 
 impl Phase {
     /// It counts as a subscriber (ADM-15).
-    fn counts(&self) -> bool {
+    pub(super) fn counts(&self) -> bool {
         matches!(self, Phase::Waiting(_) | Phase::Open)
     }
 }
@@ -73,6 +75,8 @@ pub struct Subscriber {
     minimum: usize,
     mode: Mode,
     pub(super) state: RefCell<State>,
+    /// What a WebSocket has beyond a stream.
+    pub(super) socket: OnceCell<Box<Socket>>,
     pub(super) timer: RefCell<Option<Event>>,
     /// Milliseconds of nginx's clock: when something was last sent, and when its time is up.
     pub(super) last_sent: Cell<u64>,
@@ -102,6 +106,7 @@ impl Subscriber {
                 held: Outbox::default(),
                 transmission: None,
             }),
+            socket: OnceCell::new(),
             timer: RefCell::new(None),
             last_sent: Cell::new(0),
             expires: Cell::new(None),
@@ -170,6 +175,7 @@ impl Subscriber {
         if let Some(item) = item.filter(|_| idle) {
             let sent = state.send_or_queue(&item);
             drop(state);
+            self.expect_pong();
             self.after(worker, sent);
         }
     }
@@ -273,6 +279,7 @@ impl Subscriber {
             }
             worker.count_dropped(DropCause::SlowReader, dropped);
         }
+        self.close_with(Status::TryAgainLater);
         self.end(worker);
     }
 

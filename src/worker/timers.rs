@@ -46,7 +46,7 @@ impl Subscriber {
     }
 
     fn next_time(&self) -> Option<u64> {
-        self.next_ping().into_iter().chain(self.expires.get()).min()
+        self.next_ping().into_iter().chain(self.expires.get()).chain(self.pong_due()).min()
     }
 
     fn time_has_come(&self, worker: &Worker) {
@@ -56,6 +56,9 @@ impl Subscriber {
         }
         if !self.is_live() {
             return;
+        }
+        if self.pong_due().is_some_and(|at| at <= now) {
+            return self.no_pong(worker);
         }
         if self.next_ping().is_some_and(|at| at <= now) {
             self.last_sent.set(now);

@@ -206,6 +206,16 @@ impl Builder {
         )
     }
 
+    /// A WebSocket location that takes its channels from the rest of the path.
+    pub fn websocket(self, name: &str, directives: &str) -> Self {
+        self.location(
+            &format!("~ ^/{name}/(.*)$"),
+            &format!(
+                "push_stream_subscriber websocket; push_stream_channels_path $1; {directives}"
+            ),
+        )
+    }
+
     /// Lets the error log hold lines of level warn or worse that contain `text`.
     pub fn expect_log(mut self, text: &str) -> Self {
         self.expected.push(text.into());

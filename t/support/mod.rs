@@ -24,6 +24,7 @@ pub mod process;
 pub mod raw;
 pub mod stream;
 pub mod tls;
+pub mod websocket;
 
 pub use browser::Page;
 pub use builder::{Builder, Checked};
@@ -33,6 +34,7 @@ pub use long_poll::LongPoll;
 pub use nginx::Nginx;
 pub use raw::{Raw, RawAnswer};
 pub use stream::Stream;
+pub use websocket::{Frame, Socket};
 
 use std::future::Future;
 use std::time::Duration;

@@ -26,6 +26,9 @@ pub enum HandshakeError {
     /// WS-15.
     #[error("Version not supported. Supported versions: 8, 13")]
     Version,
+    /// WS-GAP-1.
+    #[error("WebSocket needs HTTP/1.1.")]
+    HttpVersion,
     /// WS-GAP-2.
     #[error("The Upgrade header does not ask for websocket.")]
     Upgrade,
@@ -79,6 +82,28 @@ fn answer_to(key: &[u8]) -> String {
 pub fn subprotocol<'o>(offered: &[&[u8]], ours: &'o [Vec<u8>]) -> Option<&'o [u8]> {
     let mut items = offered.iter().flat_map(|value| value.split(|byte| *byte == b','));
     items.find_map(|item| ours.iter().find(|our| *our == item.trim_ascii())).map(Vec::as_slice)
+}
+
+/// The response head of an open connection, these lines and no others (WS-20).
+pub fn head(accept: &str, subprotocol: Option<&[u8]>, extension: Option<&str>) -> Vec<u8> {
+    let mut head = b"HTTP/1.1 101 Switching Protocols\r\n\
+        Expires: Thu, 01 Jan 1970 00:00:01 GMT\r\n\
+        Cache-Control: no-cache, no-store, must-revalidate\r\n\
+        Upgrade: WebSocket\r\n\
+        Connection: Upgrade\r\n"
+        .to_vec();
+    let lines = [
+        ("Sec-WebSocket-Accept", Some(accept.as_bytes())),
+        ("Sec-WebSocket-Protocol", subprotocol),
+        ("Sec-WebSocket-Extensions", extension.map(str::as_bytes)),
+    ];
+    for (name, value) in lines {
+        if let Some(value) = value {
+            head.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    head
 }
 
 #[cfg(test)]

@@ -1,0 +1,137 @@
+//! A WebSocket client that says exactly what it is told to, and shows exactly what it hears.
+
+use super::{Nginx, Raw, RawAnswer};
+
+/// The example of RFC 6455 section 1.3.
+pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// A frame from the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// FIN, reserved bits and opcode.
+    pub start: u8,
+    pub payload: Vec<u8>,
+}
+
+pub struct Socket {
+    pub raw: Raw,
+    pub head: RawAnswer,
+}
+
+/// The header lines of a handshake.
+pub fn handshake() -> Vec<String> {
+    vec![
+        "Upgrade: websocket".into(),
+        "Connection: Upgrade".into(),
+        format!("Sec-WebSocket-Key: {KEY}"),
+        "Sec-WebSocket-Version: 13".into(),
+    ]
+}
+
+/// A masked frame with the shortest length.
+pub fn frame(start: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    let payload = payload.as_ref();
+    let mut bytes = vec![start];
+    match payload.len() {
+        len @ 0..=125 => bytes.push(0x80 | len as u8),
+        len @ 126..=0xffff => {
+            bytes.push(0x80 | 126);
+            bytes.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        len => {
+            bytes.push(0x80 | 127);
+            bytes.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(&MASK);
+    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ MASK[i % 4]));
+    bytes
+}
+
+/// The payload of a close frame.
+pub fn closing(code: u16, reason: &str) -> Vec<u8> {
+    [&code.to_be_bytes()[..], reason.as_bytes()].concat()
+}
+
+impl Socket {
+    pub async fn open(mut raw: Raw, target: &str, headers: &[&str]) -> Self {
+        let lines = handshake();
+        let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        lines.extend(headers);
+        raw.request(&format!("GET {target}"), &lines).await;
+        let head = raw.head().await;
+        assert_eq!(head.status_line, "HTTP/1.1 101 Switching Protocols", "{head:?}");
+        Self { raw, head }
+    }
+
+    pub async fn send(&mut self, start: u8, payload: impl AsRef<[u8]>) {
+        self.raw.send(frame(start, payload)).await;
+    }
+
+    /// The next frame.
+    pub async fn frame(&mut self) -> Frame {
+        let head = self.raw.exactly(2).await;
+        assert_eq!(head[1] & 0x80, 0, "a server's frame is masked");
+        let len = match head[1] {
+            126 => u16::from_be_bytes(self.raw.exactly(2).await.try_into().expect("2")).into(),
+            127 => u64::from_be_bytes(self.raw.exactly(8).await.try_into().expect("8")) as usize,
+            len => usize::from(len),
+        };
+        Frame { start: head[0], payload: self.raw.exactly(len).await }
+    }
+
+    #[track_caller]
+    pub fn expect(&mut self, start: u8, payload: impl AsRef<[u8]>) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let seen = self.frame().await;
+            let wanted = Frame { start, payload: payload.as_ref().to_vec() };
+            assert!(
+                seen == wanted,
+                "{caller}: expected {start:#x} {:?}, got {:#x} {:?}",
+                String::from_utf8_lossy(&wanted.payload),
+                seen.start,
+                String::from_utf8_lossy(&seen.payload)
+            );
+        }
+    }
+
+    /// The next frame is this text.
+    #[track_caller]
+    pub fn text(&mut self, text: &str) -> impl Future<Output = ()> {
+        self.expect(0x81, text)
+    }
+
+    /// The next frame closes with this code, and then the server ends the connection.
+    #[track_caller]
+    pub fn fails_with(&mut self, code: u16) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let seen = self.frame().await;
+            let said = seen.payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
+            assert_eq!((seen.start, said), (0x88, Some(code)), "{caller}: {seen:?}");
+            self.raw.expect_close().await;
+        }
+    }
+
+    /// The server closes without a code; the client answers, and the server ends the connection.
+    pub async fn closes(&mut self) {
+        self.expect(0x88, b"").await;
+        self.send(0x88, b"").await;
+        self.raw.expect_close().await;
+    }
+}
+
+impl Nginx {
+    /// An open WebSocket.
+    pub async fn socket(&self, target: &str) -> Socket {
+        self.socket_with(target, &[]).await
+    }
+
+    /// A WebSocket whose handshake has these header lines too.
+    pub async fn socket_with(&self, target: &str, headers: &[&str]) -> Socket {
+        Socket::open(self.raw().await, target, headers).await
+    }
+}
