@@ -207,6 +207,7 @@ pub fn exit_process() {
     if let Some(worker) = Worker::current() {
         worker.leave();
         for subscriber in worker.registry.all() {
+            subscriber.hang_up(worker);
             subscriber.gone(worker);
         }
         worker.wake(&worker.zone.leave_slot(worker.me, &worker.limits, now()));

@@ -368,6 +368,13 @@ impl Subscriber {
         self.pump(worker, false);
     }
 
+    /// The process ends: there is no time for the client's goodbye, and nginx wants no connection left.
+    pub(super) fn hang_up(&self, worker: &Worker) {
+        if self.socket.get().is_some() {
+            self.carry_out(worker, Then::Abort);
+        }
+    }
+
     /// The client went without a goodbye (WS-89).
     fn left(&self, worker: &Worker, request: Request<'_>) {
         let line = "push stream module: client closed prematurely connection";
