@@ -4,8 +4,9 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
+use crate::support::tls::Trust;
 use crate::support::{Nginx, in_time};
 use crate::{MESSAGES, builder};
 
@@ -117,5 +118,38 @@ async fn many_clients() {
         let Message::Close(None) = next(client).await else { panic!("no close frame") };
         let _ = in_time("the end", client.next()).await;
     }
+    nginx.wait_stat("subscribers", 0).await;
+}
+
+/// Over TLS, messages larger than any buffer, in both directions, and the goodbye.
+#[tokio::test]
+async fn over_tls() {
+    let nginx = builder()
+        .tls()
+        .websocket(
+            "wide",
+            "push_stream_websocket_allow_publish on; push_stream_subscriber_max_pending 64m;",
+        )
+        .start()
+        .await;
+    let socket = TcpStream::connect(("127.0.0.1", nginx.tls_port())).await.expect("connect");
+    let trust = Trust::in_certificate_of(nginx.dir());
+    let stream = trust.handshake(socket, false).await.expect("a TLS handshake");
+    let opened = in_time("a handshake", client_async("ws://localhost/wide/t", stream)).await;
+    let mut client = opened.expect("a handshake").0;
+    let texts: Vec<String> = (1..=12).map(|n| format!("{n} ").repeat(100_000 + n)).collect();
+    // None of them is read before all were published: the socket is full meanwhile.
+    for text in &texts {
+        nginx.publish_live("t", text).await;
+    }
+    for text in &texts {
+        let message = in_time("a message", client.next()).await.expect("open").expect("a message");
+        assert!(message.into_text().expect("text").as_str() == text.as_str());
+    }
+    client.send(Message::text(texts[0].clone())).await.expect("sent");
+    let message = in_time("a message", client.next()).await.expect("open").expect("a message");
+    assert!(message.into_text().expect("text").as_str() == texts[0].as_str());
+    client.close(None).await.expect("closed");
+    while in_time("the end", client.next()).await.is_some_and(|message| message.is_ok()) {}
     nginx.wait_stat("subscribers", 0).await;
 }

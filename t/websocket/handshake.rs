@@ -2,7 +2,10 @@
 
 use crate::builder;
 use crate::support::websocket::{ACCEPT, KEY, frame, handshake};
-use crate::support::{CACHE_CONTROL, EXPIRES, Nginx, RawAnswer};
+use crate::support::{CACHE_CONTROL, Call, EXPIRES, Nginx, RawAnswer};
+
+const MISSING: &str = "Don't have at least one of the mandatory headers: Connection, Upgrade, \
+                       Sec-WebSocket-Key and Sec-WebSocket-Version";
 
 async fn asked(nginx: &Nginx, start: &str, headers: &[String]) -> RawAnswer {
     let mut raw = nginx.raw().await;
@@ -74,10 +77,8 @@ async fn other_methods() {
 #[tokio::test]
 async fn missing_headers() {
     let nginx = builder().start().await;
-    let explanation = "Don't have at least one of the mandatory headers: Connection, Upgrade, \
-                       Sec-WebSocket-Key and Sec-WebSocket-Version";
     for name in ["Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
-        assert_bad(&asked(&nginx, "GET /ws/a", &with(&[name])).await, explanation);
+        assert_bad(&asked(&nginx, "GET /ws/a", &with(&[name])).await, MISSING);
     }
     let shouted: Vec<String> = handshake().iter().map(|line| line.to_ascii_uppercase()).collect();
     let mut raw = nginx.raw().await;
@@ -136,7 +137,13 @@ async fn values() {
 /// WS-GAP-1: HTTP/1.0 cannot upgrade. WS-24: neither can HTTP/2.
 #[tokio::test]
 async fn other_versions_of_http() {
-    let nginx = builder().start().await;
+    let nginx = builder().http2().start().await;
+    for (name, way) in nginx.ways().into_iter().filter(|(_, way)| way.http2) {
+        let call = Call::new(way, "GET", "/ws/a");
+        let call = call.header("Sec-WebSocket-Key", KEY).header("Sec-WebSocket-Version", "13");
+        call.send().await.assert_refused(400, Some(MISSING));
+        println!("{name}");
+    }
     let mut raw = nginx.raw().await;
     let lines = handshake().join("\r\n");
     raw.send(format!("GET /ws/a HTTP/1.0\r\nHost: a\r\n{lines}\r\n\r\n")).await;
