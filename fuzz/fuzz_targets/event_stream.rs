@@ -29,6 +29,7 @@ fuzz_target!(|input: &[u8]| {
             tag: 7,
             event_id: with_fields.then_some(event_id),
             event_type: with_fields.then_some(event_type),
+            binary: false,
         };
         if with_fields {
             exactly(field_len("id", event_id), &mut stream, |out| {

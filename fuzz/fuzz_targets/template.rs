@@ -19,6 +19,7 @@ fuzz_target!(|input: &[u8]| {
         tag: number(tag),
         event_id: present(event_id),
         event_type: present(event_type),
+        binary: false,
     };
     let template = Template::parse(source);
     assert_eq!(template.source(), source);
