@@ -56,6 +56,15 @@ impl Subscriber {
         }
     }
 
+    /// Reads the first page of its history right after the join, so that little of it can be removed in
+    /// between. Nothing is sent yet.
+    pub(super) fn read_first_page(&self, worker: &Worker) {
+        let mut state = self.state.borrow_mut();
+        if !state.unread.is_empty() {
+            state.read_page(worker, self.location, &self.shape(worker));
+        }
+    }
+
     /// The one message of an answer, if it is not empty, and the end.
     pub(super) fn answer_with(&self, worker: &Worker, item: Option<Rc<Formatted>>) {
         if let Some(item) = item {

@@ -145,6 +145,7 @@ impl New {
         subscriber.attach(worker, request);
         subscriber.pad_header(worker, minimums.header);
         subscriber.begin_events(order, &gap, position);
+        subscriber.read_first_page(worker);
         Ok(self.go_on())
     }
 
@@ -174,6 +175,7 @@ impl New {
                 reported?;
                 head::of_answer(request, location, position, media)?;
                 subscriber.attach(worker, request);
+                subscriber.read_first_page(worker);
                 Ok(self.go_on())
             }
             Poll::Waiting { subscriptions, began } => {

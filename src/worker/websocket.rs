@@ -126,6 +126,7 @@ impl New {
         self.open(&subscriber, opening);
         subscriber.start_timer();
         subscriber.begin_with(&location.header);
+        subscriber.read_first_page(worker);
         Ok(self.go_on_speaking())
     }
 
