@@ -118,8 +118,10 @@ impl Nginx {
 
     /// Workers of the running configuration; those that are shutting down are left out.
     pub fn worker_pids(&self) -> BTreeSet<Pid> {
+        // Looked for first: one that exits between the two is in neither.
+        let retiring = self.retiring_pids();
         let mut pids = process::children(self.master_pid(), WORKER);
-        pids.retain(|pid| !self.retiring_pids().contains(pid));
+        pids.retain(|pid| !retiring.contains(pid));
         pids
     }
 
@@ -183,11 +185,17 @@ impl Nginx {
         self.builder.write(self.dir.path(), self.port);
     }
 
-    /// SIGKILL to one worker; the alert about it is expected from now on.
+    /// SIGKILL to one worker, which is gone when this returns; the alert about it is expected from now on.
     pub fn kill_worker(&self, pid: Pid) {
-        assert!(process::children(self.master_pid(), WORKER).contains(&pid), "{pid} is no worker");
+        let lives = || process::children(self.master_pid(), WORKER).contains(&pid);
+        assert!(lives(), "{pid} is no worker");
         self.expect_log(&format!("worker process {pid} exited on signal 9"));
         process::send_signal(pid, libc::SIGKILL);
+        let killed = Instant::now();
+        while lives() {
+            assert!(killed.elapsed() < super::DEADLINE, "{pid} survived");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Waits until the master has replaced what was killed.
