@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use memchr::memchr2;
 
 use super::cursor;
+use super::event_stream::split_line;
 use super::template::{MessageView, Template};
 
 /// The whole ping: a comment (ES-12).
@@ -97,11 +98,9 @@ impl<'t> Iterator for Lines<'t> {
     type Item = &'t [u8];
 
     fn next(&mut self) -> Option<&'t [u8]> {
-        let text = self.0?;
-        let Some(end) = memchr2(b'\r', b'\n', text) else { return self.0.take() };
-        let after = if text[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 };
-        self.0 = Some(&text[after..]);
-        Some(&text[..end])
+        let Some((line, _, rest)) = split_line(self.0?) else { return self.0.take() };
+        self.0 = Some(rest);
+        Some(line)
     }
 }
 

@@ -2,24 +2,24 @@
 
 use memchr::memchr2;
 
-/// The lines of a text, each with the line break that ends it: CRLF, CR or LF, whatever else the
-/// text holds (DIR-137). The last line may have none.
+/// Splits a text at its first line break, CRLF, CR or LF, whatever else it holds (DIR-137): line, line
+/// break and rest. `None`: it has none.
+pub(super) fn split_line(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (line, after) = text.split_at(memchr2(b'\r', b'\n', text)?);
+    let (end, rest) = after.split_at(if after.starts_with(b"\r\n") { 2 } else { 1 });
+    Some((line, end, rest))
+}
+
+/// The lines of a text, each with the line break that ends it. The last line may have none.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let end = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-        let after = &rest[end..];
-        let len = match after {
-            [b'\r', b'\n', ..] => 2,
-            [_, ..] => 1,
-            [] => 0,
-        };
-        let line = (&rest[..end], &after[..len]);
-        rest = &after[len..];
-        Some(line)
+        let (line, end, after) = split_line(rest).unwrap_or((rest, &[], &[]));
+        rest = after;
+        Some((line, end))
     })
 }
 
