@@ -80,7 +80,7 @@ macro_rules! directives {
 use Set::{HeaderFile, SharedMemory};
 
 /// Every directive of the module (DIR-1).
-pub static DIRECTIVES: [Directive; 50] = directives! {
+pub static DIRECTIVES: [Directive; 51] = directives! {
     // name, contexts, number of arguments, syntax, default, setting
     c"push_stream_channels_statistics"                 LOC  NoneOrOne "[prometheus]"           ""                Set::Role(role::statistics);
     c"push_stream_publisher"                           LOC  NoneOrOne "[normal | admin]"       "normal"          Set::Role(role::publisher);
@@ -99,6 +99,7 @@ pub static DIRECTIVES: [Directive; 50] = directives! {
     c"push_stream_wildcard_channel_prefix"             HTTP One       "text"                   ""                Set::Main(|s, v| put(&mut s.wildcard_channel_prefix, value::text(v)));
     c"push_stream_timeout_with_body"                   HTTP One       "on | off"               "off"             Set::Main(|s, v| put(&mut s.timeout_with_body, value::flag(v)));
     c"push_stream_events_channel_id"                   HTTP One       "id"                     ""                Set::Main(|s, v| put(&mut s.events_channel_id, value::text(v)));
+    c"push_stream_reload_drain"                        HTTP One       "time"                   "0"               Set::Main(|s, v| put(&mut s.reload_drain, value::milliseconds(v)));
 
     c"push_stream_channels_path"                       HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.channels_path);
     c"push_stream_store_messages"                      HSLI One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.store_messages, value::flag(v)));

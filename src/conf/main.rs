@@ -1,5 +1,7 @@
 //! The `http` level with its defaults, checked (DIR-65..74).
 
+use std::time::Duration;
+
 use super::error::CheckError;
 use super::settings::MainSettings;
 use crate::protocol::channel_path::{self, PathError};
@@ -20,6 +22,9 @@ pub struct Main {
     pub timeout_with_body: bool,
     /// DIR-18; empty: no events channel.
     pub events_channel_id: Vec<u8>,
+    /// How long the workers of this configuration go on with their subscribers after a reload; zero: they
+    /// end them at once (LIFE-94).
+    pub reload_drain: Duration,
     /// The largest minimum of all padding groups of this configuration, known once its last
     /// location was read (DIR-105, DIR-158).
     pub largest_padding: usize,
@@ -70,6 +75,7 @@ impl Main {
             max_channel_id_length,
             timeout_with_body: settings.timeout_with_body.unwrap_or(false),
             events_channel_id,
+            reload_drain: settings.reload_drain.unwrap_or_default(),
             largest_padding: 0,
         })
     }
@@ -107,6 +113,7 @@ mod tests {
         assert_eq!(main.limits.message_ttl, 1800);
         assert_eq!(main.limits.inactivity, 30);
         assert_eq!(main.limits.max_channels, None);
+        assert_eq!(main.reload_drain, Duration::ZERO);
         assert!(main.limits.wildcard_prefix.is_empty());
     }
 

@@ -50,6 +50,7 @@ pub struct MainSettings {
     pub wildcard_channel_prefix: Option<Vec<u8>>,
     pub timeout_with_body: Option<bool>,
     pub events_channel_id: Option<Vec<u8>>,
+    pub reload_drain: Option<Duration>,
 }
 
 /// Declares settings that an inner level takes from the outer one unless it sets them itself.

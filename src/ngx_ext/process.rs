@@ -4,7 +4,8 @@ use std::ffi::CStr;
 
 use nginx_sys::{
     NGX_HTTP_MODULE, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_core_conf_t, ngx_core_module,
-    ngx_cycle_t, ngx_exiting, ngx_pid, ngx_process, ngx_process_slot, ngx_test_config,
+    ngx_cycle_t, ngx_exiting, ngx_pid, ngx_process, ngx_process_slot, ngx_terminate,
+    ngx_test_config,
 };
 
 /// `nginx -t`: the configuration is read, nothing is served.
@@ -26,6 +27,31 @@ pub fn is_exiting() -> bool {
     unsafe { ngx_exiting != 0 }
 }
 
+/// A worker that is to exit at once.
+pub fn is_terminating() -> bool {
+    // SAFETY: a number that only this process sets.
+    unsafe { ngx_terminate != 0 }
+}
+
+/// `worker_shutdown_timeout` of a cycle in milliseconds; `None`: there is none.
+///
+/// # Safety
+///
+/// `cycle` is one whose configuration was read.
+pub unsafe fn shutdown_timeout(cycle: *const ngx_cycle_t) -> Option<u64> {
+    // SAFETY: the caller's promise.
+    let timeout = unsafe { (*core_conf(cycle)).shutdown_timeout };
+    Some(timeout as u64).filter(|&timeout| timeout > 0)
+}
+
+/// # Safety
+///
+/// `cycle` is one whose configuration was read.
+unsafe fn core_conf(cycle: *const ngx_cycle_t) -> *const ngx_core_conf_t {
+    // SAFETY: the core module always has a configuration.
+    unsafe { (*(*cycle).conf_ctx.add(ngx_core_module.index)).cast::<ngx_core_conf_t>() }
+}
+
 pub fn pid() -> u32 {
     // SAFETY: set when the process starts.
     unsafe { ngx_pid as u32 }
@@ -43,11 +69,8 @@ pub fn slot() -> u32 {
 ///
 /// `cycle` is one whose configuration was read.
 pub unsafe fn worker_processes(cycle: *const ngx_cycle_t) -> usize {
-    // SAFETY: the core module always has a configuration.
-    unsafe {
-        let core = *(*cycle).conf_ctx.add(ngx_core_module.index);
-        usize::try_from((*core.cast::<ngx_core_conf_t>()).worker_processes).unwrap_or(1)
-    }
+    // SAFETY: the caller's promise.
+    usize::try_from(unsafe { (*core_conf(cycle)).worker_processes }).unwrap_or(1)
 }
 
 /// Names of the HTTP modules of a cycle, dynamic ones included.

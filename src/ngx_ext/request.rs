@@ -14,7 +14,7 @@ use nginx_sys::{
 
 use super::complex_value::ComplexValue;
 use super::request_bits::RequestBits;
-use super::{body, conf, headers, log, str};
+use super::{body, conf, headers, log, process, str};
 
 /// The request's pool, or the system, has no memory left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,8 +132,12 @@ impl<'r> Request<'r> {
         out.content_type_lowcase = std::ptr::null_mut();
     }
 
-    /// Sends the response head; nginx's return code.
+    /// Sends the response head; nginx's return code. A worker that is going keeps no connection, and says
+    /// so, which not every nginx does by itself.
     pub fn send_header(self) -> ngx_int_t {
+        if process::is_exiting() || process::is_terminating() {
+            self.bits().set_keepalive(false);
+        }
         // SAFETY: `from_raw` was promised a live request.
         unsafe { ngx_http_send_header(self.r) }
     }

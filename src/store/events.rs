@@ -90,6 +90,11 @@ impl Zone {
         moved.map_err(|Full| EventsTurn(turn))
     }
 
+    /// The configuration that took the zone up last.
+    pub fn events_turn(&self) -> EventsTurn {
+        EventsTurn(self.geometry.root(&self.memory).events_turn.get())
+    }
+
     /// Tries once more what [`Zone::configure_events`] found no room for. False if it is to be tried
     /// again; true if it is done, or no longer wanted.
     pub fn retry_events(&self, turn: EventsTurn, id: &[u8], limits: &Limits, now: u64) -> bool {

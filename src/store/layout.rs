@@ -1,4 +1,4 @@
-//! What lies in the zone: layout version 2.
+//! What lies in the zone: layout version 3.
 //!
 //! ```text
 //! Root | slots | journal | index buckets | page table | pages ...
@@ -14,7 +14,7 @@ use super::robust::RobustMutex;
 /// First word of every zone: `ngxpstrm`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ngxpstrm");
 /// Changes whenever an older or newer module would misread the zone.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Bytes in a page of the zone's own allocator; nothing to do with the machine's pages.
 pub const PAGE: usize = 4096;
@@ -348,6 +348,8 @@ pub enum SlotState {
     Active = 1,
     /// The worker is ending its subscribers; no longer listed (STAT-58).
     Leaving = 2,
+    /// The worker goes on with its subscribers for a while, but takes no connections any more.
+    Draining = 3,
 }
 
 impl Slot {
@@ -355,6 +357,7 @@ impl Slot {
         match self.state.get() {
             1 => SlotState::Active,
             2 => SlotState::Leaving,
+            3 => SlotState::Draining,
             _ => SlotState::Free,
         }
     }

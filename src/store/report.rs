@@ -91,7 +91,7 @@ impl Zone {
             for (total, n) in totals.dropped.iter_mut().zip(&slot.dropped) {
                 *total += n.get();
             }
-            if slot.state() == SlotState::Active {
+            if matches!(slot.state(), SlotState::Active | SlotState::Draining) {
                 totals.workers.push(WorkerInfo {
                     pid: slot.pid.get(),
                     position: slot.position.get(),

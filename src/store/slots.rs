@@ -79,9 +79,25 @@ impl Zone {
     /// The worker is ending its subscribers: it is no longer listed (STAT-58), but publishes still
     /// reach it.
     pub fn start_leaving(&self, me: SlotId) {
+        self.set_state(me, SlotState::Leaving);
+    }
+
+    /// The worker takes no connections any more, and ends its subscribers little by little. It stays
+    /// listed.
+    pub fn start_draining(&self, me: SlotId) {
+        self.set_state(me, SlotState::Draining);
+    }
+
+    fn set_state(&self, me: SlotId, state: SlotState) {
         let section = self.enter();
-        section.set(&section.slot(me).state, SlotState::Leaving as u32);
+        section.set(&section.slot(me).state, state as u32);
         section.commit();
+    }
+
+    /// Whether there is a worker that takes connections. One that died counts until it is reclaimed.
+    pub fn is_served(&self) -> bool {
+        let mut slots = self.geometry.slots(&self.memory).iter();
+        slots.any(|slot| slot.state() == SlotState::Active)
     }
 
     /// Gives everything back. Says whom to wake.

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use smallvec::SmallVec;
 
+use super::leaving::Departure;
 use super::registry::{Membership, Registry};
 use super::subscriber::Subscriber;
 use crate::ngx_ext::event::Event;
@@ -32,7 +33,9 @@ pub struct Worker {
     /// The largest minimum of any padding (PAD-7).
     pub(super) largest_padding: usize,
     pub(super) all_modules_known: bool,
-    pub(super) leaving: Cell<bool>,
+    /// Its subscribers that are neither ending nor over.
+    pub(super) live: Cell<usize>,
+    pub(super) departure: Departure,
     /// Takes the mail in the next turn of the event loop.
     pub(super) later: Event,
     /// Looks at the mailbox without having been woken.
@@ -58,11 +61,6 @@ impl Worker {
         process::pid()
     }
 
-    /// nginx is shutting this worker down.
-    pub fn is_leaving(&self) -> bool {
-        self.leaving.get()
-    }
-
     /// Gives subscriptions back to the store.
     pub fn release(&self, memberships: impl IntoIterator<Item = Membership>) {
         let mut subscriptions: SmallVec<[Subscription; 4]> = SmallVec::new();
@@ -82,8 +80,15 @@ impl Worker {
         }
     }
 
+    /// A subscriber is there.
+    pub fn count_in(&self, subscriber: &Subscriber) {
+        self.live.set(self.live.get() + 1);
+        self.zone.count_in(self.me, subscriber.mode());
+    }
+
     /// A subscriber is no more.
     pub fn count_out(&self, subscriber: &Subscriber) {
+        self.live.set(self.live.get().saturating_sub(1));
         self.zone.count_out(self.me, subscriber.mode());
     }
 

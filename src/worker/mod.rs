@@ -17,6 +17,7 @@ pub mod envelope;
 pub mod formatted;
 pub mod frames;
 pub mod outbox;
+pub mod pace;
 
 #[cfg(feature = "nginx")]
 mod current;
@@ -26,6 +27,8 @@ mod delivery;
 mod events;
 #[cfg(feature = "nginx")]
 mod head;
+#[cfg(feature = "nginx")]
+mod leaving;
 #[cfg(feature = "nginx")]
 mod process;
 #[cfg(feature = "nginx")]

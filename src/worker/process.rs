@@ -1,12 +1,13 @@
-//! The worker's life: it takes a slot when the process starts, looks after the zone while it runs, ends
-//! its subscribers when the process is told to go, and gives the slot back.
+//! The worker's life: it takes a slot when the process starts, looks after the zone while it runs, and
+//! gives the slot back. How it goes when it is told to is in `leaving.rs`.
 
 use std::cell::{Cell, RefCell};
 
 use nginx_sys::{ngx_cycle_t, ngx_event_t};
 
+use super::leaving::Departure;
 use super::registry::Registry;
-use super::{CURRENT, Worker, direct, events, now, wakeup};
+use super::{CURRENT, Worker, direct, events, leaving, now, pace, wakeup};
 use crate::conf;
 use crate::ngx_ext::event::Event;
 use crate::ngx_ext::guard::{cycle_log, guard};
@@ -23,9 +24,6 @@ const LOOK: u64 = 50;
 
 /// How often a worker without a place in the zone tries to get one.
 const RETRY: u64 = 500;
-
-/// Turns of taking mail before a leaving worker ends its subscribers.
-const LAST_DRAINS: usize = 1000;
 
 thread_local! {
     static WAITING: RefCell<Option<Event>> = const { RefCell::new(None) };
@@ -47,7 +45,7 @@ impl Worker {
         }
         if process::is_exiting() {
             // Nothing says so to a worker that cannot be woken.
-            self.leave();
+            self.told_to_go();
         }
         if self.zone.has_mail(self.me) {
             self.drain();
@@ -63,6 +61,7 @@ impl Worker {
         }
         self.retry_events();
         self.reclaim_dead();
+        self.check_successors();
     }
 
     fn reclaim_dead(&self) {
@@ -74,24 +73,9 @@ impl Worker {
             ));
         }
     }
-
-    /// Ends all subscribers in the normal way (LIFE-89, LIFE-94).
-    fn leave(&self) {
-        if !self.leaving.replace(true) {
-            for _ in 0..LAST_DRAINS {
-                if self.zone.has_mail(self.me) {
-                    self.drain();
-                }
-            }
-            self.zone.start_leaving(self.me);
-            for subscriber in self.registry.all() {
-                subscriber.end(self);
-            }
-        }
-    }
 }
 
-fn notice(line: std::fmt::Arguments<'_>) {
+pub(super) fn notice(line: std::fmt::Arguments<'_>) {
     // SAFETY: the log of the running cycle.
     unsafe { log::write(Level::Notice, cycle_log(), line) }
 }
@@ -109,6 +93,7 @@ pub unsafe fn init_module(cycle: *mut ngx_cycle_t) {
         let Some(zone) = zone.filter(|_| !process::is_test()) else { return };
         if let Some(main) = conf.and_then(conf::MainConf::main) {
             events::configure(zone, main, cycle);
+            leaving::note_turn(zone.events_turn());
         }
         for module in direct::unknown(&process::http_modules(cycle)) {
             log::write(
@@ -174,6 +159,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
     // SAFETY: the cycle and its log last as long as the process.
     unsafe {
         let event = |handler| Event::new(handler, std::ptr::null_mut(), (*cycle).log);
+        let span = pace::span(main.reload_drain, process::shutdown_timeout(cycle));
         let worker: &'static Worker = Box::leak(Box::new(Worker {
             zone,
             me,
@@ -185,7 +171,8 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
             timeout_with_body: main.timeout_with_body,
             largest_padding: main.largest_padding,
             all_modules_known: direct::unknown(&process::http_modules(cycle)).is_empty(),
-            leaving: Cell::new(false),
+            live: Cell::new(0),
+            departure: Departure::new(span, (*cycle).log),
             later: event(drain_later),
             looking: event(look).keeps_worker(),
             housekeeping: event(keep_house),
@@ -240,7 +227,7 @@ unsafe extern "C" fn woken(event: *mut ngx_event_t) {
     guarded("a wake-up", |worker| {
         // SAFETY: the event nginx called this handler with.
         if unsafe { eventfd::is_shutdown(event) } && !worker.is_leaving() {
-            return worker.leave();
+            return worker.told_to_go();
         }
         wakeup::with(worker.me, eventfd::EventFd::clear);
         worker.later.post();

@@ -72,6 +72,17 @@ impl Registry {
         self.subscribers.borrow().iter().map(|(_, subscriber)| Rc::clone(subscriber)).collect()
     }
 
+    /// The first subscriber from this number on that is neither ending nor over, and its number; behind
+    /// the last comes the first.
+    pub fn next_live(&self, from: usize) -> Option<(usize, Rc<Subscriber>)> {
+        let subscribers = self.subscribers.borrow();
+        let end = subscribers.capacity();
+        (from..end).chain(0..from.min(end)).find_map(|number| {
+            let subscriber = subscribers.get(number).filter(|subscriber| subscriber.is_live())?;
+            Some((number, Rc::clone(subscriber)))
+        })
+    }
+
     /// Lists a new subscriber, as long as it is connected.
     pub fn add(&self, subscriber: &Rc<Subscriber>) {
         let number = self.subscribers.borrow_mut().insert(Rc::clone(subscriber));

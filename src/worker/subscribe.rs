@@ -224,7 +224,7 @@ impl New {
             })
             .collect();
         subscriber.set_memberships(memberships);
-        worker.zone.count_in(worker.me, subscriber.mode());
+        worker.count_in(subscriber);
     }
 
     /// Ties the subscriber to its request. From here on it goes when the request does.

@@ -286,8 +286,8 @@ impl Subscriber {
     /// The socket can be written again, or the time to write has run out.
     pub fn writable(&self, worker: &Worker, timed_out: bool) {
         if !timed_out {
-            // One that came while the worker was leaving has not been told yet.
-            if worker.is_leaving() {
+            // One that came after all had been ended has not been told yet.
+            if worker.has_ended_all() {
                 self.end(worker);
             }
             return self.pump(worker, true);

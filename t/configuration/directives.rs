@@ -17,6 +17,7 @@ const MAIN: &[(&str, &str)] = &[
     ("push_stream_wildcard_channel_prefix", "w"),
     ("push_stream_timeout_with_body", "On"),
     ("push_stream_events_channel_id", "\"\""),
+    ("push_stream_reload_drain", "1m500ms"),
 ];
 const LEVELS: &[(&str, &str)] = &[
     ("push_stream_channels_path", "$arg_x"),
@@ -203,6 +204,7 @@ fn wrong_values() {
         ("push_stream_allow_connections_to_events_channel", flags),
         ("push_stream_gap_report", flags),
         ("push_stream_gap_events", flags),
+        ("push_stream_reload_drain", milliseconds),
         ("push_stream_ping_message_interval", milliseconds),
         ("push_stream_subscriber_connection_ttl", milliseconds),
         ("push_stream_longpolling_connection_ttl", milliseconds),

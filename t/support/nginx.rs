@@ -129,6 +129,11 @@ impl Nginx {
         process::children(self.master_pid(), RETIRING)
     }
 
+    /// The master has ended; nobody has to have waited for it.
+    pub fn has_exited(&self) -> bool {
+        !process::is_alive(self.master_pid())
+    }
+
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
