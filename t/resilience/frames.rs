@@ -7,6 +7,7 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 
 const END_STREAM: u8 = 1;
@@ -110,6 +111,22 @@ impl Http2 {
             seen.extend(self.data(stream).await.expect("more of the stream"));
         }
         assert_eq!(String::from_utf8_lossy(&seen), text);
+    }
+
+    /// Waits until the server says that it takes no more streams. The last one that it serves.
+    pub async fn goaway(&mut self) -> u32 {
+        loop {
+            let frame = self.frame().await;
+            if frame.kind == GOAWAY {
+                let last = frame.payload[..4].try_into().expect("a stream's number");
+                return u32::from_be_bytes(last);
+            }
+        }
+    }
+
+    /// The server closes the connection, and sends nothing more on it.
+    pub async fn expect_close(&mut self) {
+        self.raw.expect_close().await;
     }
 
     /// Every byte up to the answer to a PING, which comes behind all that was being sent, or up to
