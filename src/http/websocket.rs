@@ -83,19 +83,19 @@ fn opening(exchange: &Exchange<'_>) -> Result<Opening, HandshakeError> {
         key: &lines("Sec-WebSocket-Key"),
         version: &lines("Sec-WebSocket-Version"),
     })?;
-    let offers = lines("Sec-WebSocket-Extensions");
-    let deflates = settings.deflate && offers.into_iter().any(deflate::accepts);
+    let offers = lines("Sec-WebSocket-Extensions").into_iter().filter(|_| settings.deflate);
+    let extension = offers.into_iter().find_map(deflate::answer);
     let offered = lines("Sec-WebSocket-Protocol");
     let subprotocol = handshake::subprotocol(&offered, &settings.subprotocols);
     let max = settings.max_message_size.or_else(|| request.client_max_body_size());
     Ok(Opening {
-        head: handshake::head(&accept, subprotocol, deflates.then_some(deflate::ACCEPTED)),
-        frames: Frames { binary: settings.binary, deflate: deflates },
+        head: handshake::head(&accept, subprotocol, extension),
+        frames: Frames { binary: settings.binary, deflate: extension.is_some() },
         rules: Rules {
             max_message: max.filter(|max| *max > 0).unwrap_or(u64::MAX),
             keep: settings.allow_publish,
             binary: settings.binary,
-            deflate: deflates,
+            deflate: extension.is_some(),
         },
     })
 }

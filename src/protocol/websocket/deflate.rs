@@ -3,45 +3,60 @@
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-/// What the server answers to an offer it takes.
-pub const ACCEPTED: &str =
-    "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+use super::extensions::{Offer, offers};
 
 /// The end of a flushed block, which is not sent (RFC 7692 section 7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
-/// Whether one of the offers of `Sec-WebSocket-Extensions` can be taken (RFC 7692 section 7.1). One
-/// that asks for a smaller window of the server is left.
-pub fn accepts(offers: &[u8]) -> bool {
-    let Ok(offers) = std::str::from_utf8(offers) else { return false };
-    offers.split(',').any(takes)
+/// An empty last block. Read after [`TAIL`] it shows whether the message ended where a block did.
+const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
+
+/// What the server answers to the first offer that it can take, of one line of
+/// `Sec-WebSocket-Extensions` (RFC 7692 sections 5.1 and 7.1). One that asks for a smaller window of the
+/// server is left, and so is one with parameters that are unknown, wrong, or named twice.
+pub fn answer(line: &[u8]) -> Option<&'static str> {
+    offers(line)?.iter().filter(|offer| offer.is("permessage-deflate")).find_map(answer_to)
 }
 
-fn takes(offer: &str) -> bool {
-    let mut parts = offer.split(';').map(str::trim);
-    if !parts.next().is_some_and(|name| name.eq_ignore_ascii_case("permessage-deflate")) {
-        return false;
-    }
-    let mut seen: Vec<String> = Vec::new();
-    for parameter in parts {
-        let (name, value) = match parameter.split_once('=') {
-            Some((name, value)) => (name.trim(), Some(value.trim().trim_matches('"'))),
-            None => (parameter, None),
-        };
-        let name = name.to_ascii_lowercase();
-        let bits = |value: &str| value.parse::<u8>().is_ok_and(|bits| (8..=15).contains(&bits));
-        let taken = match (name.as_str(), value) {
-            ("server_no_context_takeover" | "client_no_context_takeover", None) => true,
-            ("client_max_window_bits", value) => value.is_none_or(bits),
-            ("server_max_window_bits", Some(value)) => value == "15",
-            _ => false,
-        };
-        if !taken || seen.contains(&name) {
-            return false;
+fn answer_to(offer: &Offer<'_>) -> Option<&'static str> {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut with_window = false;
+    for (name, value) in &offer.parameters {
+        let known = ["server_no_context_takeover", "client_no_context_takeover"]
+            .into_iter()
+            .chain(["server_max_window_bits", "client_max_window_bits"])
+            .find(|known| known.eq_ignore_ascii_case(name))?;
+        if seen.contains(&known) {
+            return None;
         }
-        seen.push(name);
+        seen.push(known);
+        match (known, value.as_deref()) {
+            ("server_no_context_takeover" | "client_no_context_takeover", None) => {}
+            // Ours is the largest; taking the offer is to repeat it (section 7.1.2.1).
+            ("server_max_window_bits", Some("15")) => with_window = true,
+            ("client_max_window_bits", None) => {}
+            ("client_max_window_bits", Some(bits)) if is_window(bits) => {}
+            _ => return None,
+        }
     }
-    true
+    Some(match with_window {
+        true => {
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
+             server_max_window_bits=15"
+        }
+        false => "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+    })
+}
+
+/// 8 to 15, without leading zeroes (section 7.1.2).
+fn is_window(bits: &str) -> bool {
+    matches!(bits, "8" | "9" | "10" | "11" | "12" | "13" | "14" | "15")
+}
+
+/// The most bytes of the compressed form of a message of `max` bytes. Compressing makes some things
+/// longer: 5 bytes for each block, and a client that compresses in the smallest blocks has one for 127.
+pub fn compressed_limit(max: u64) -> u64 {
+    max.saturating_add(max / 16).saturating_add(64)
 }
 
 /// Compresses a message's payload.
@@ -71,37 +86,42 @@ pub enum InflateError {
     Corrupt,
 }
 
-/// Decompresses a message's payload to at most `max` bytes.
+/// Decompresses a message's payload to at most `max` bytes, and never takes more memory than one byte
+/// above that.
 pub fn inflate(payload: &[u8], max: u64) -> Result<Vec<u8>, InflateError> {
     let max = usize::try_from(max).unwrap_or(usize::MAX);
     let mut inflate = Decompress::new(false);
-    let mut out = Vec::with_capacity(payload.len().saturating_mul(2).clamp(64, 4096));
-    for piece in [payload, &TAIL] {
-        let begin = inflate.total_in();
-        loop {
-            let read = (inflate.total_in() - begin) as usize;
-            let before = out.len();
+    let mut out = Vec::with_capacity(payload.len().saturating_mul(2).clamp(64, 4096).min(max));
+    let mut ended = false;
+    for mut piece in [payload, &TAIL, &LAST_BLOCK] {
+        let mut full = false;
+        // Where all room was used, some of what was read may not have been written.
+        while !piece.is_empty() || full && !ended {
+            if ended {
+                // A final block may end any part of a message (RFC 7692 section 7.2.3.4).
+                inflate.reset(false);
+            }
+            if out.len() == out.capacity() {
+                let most = max.saturating_add(1).saturating_sub(out.len());
+                out.reserve_exact(out.len().max(64).min(most));
+            }
+            let (read, written) = (inflate.total_in(), out.len());
             let status = inflate
-                .decompress_vec(&piece[read..], &mut out, FlushDecompress::Sync)
+                .decompress_vec(piece, &mut out, FlushDecompress::Sync)
                 .map_err(|_| InflateError::Corrupt)?;
             if out.len() > max {
                 return Err(InflateError::TooBig);
             }
-            // A final block may end a message early; what follows is empty (RFC 7692 7.2.3.4).
-            if status == Status::StreamEnd {
-                return Ok(out);
-            }
-            let all_read = (inflate.total_in() - begin) as usize == piece.len();
-            if out.len() == out.capacity() {
-                out.reserve(out.len().min(max.saturating_sub(out.len()).saturating_add(1)));
-            } else if all_read {
-                break;
-            } else if out.len() == before {
+            ended = status == Status::StreamEnd;
+            full = out.len() == out.capacity();
+            let read = (inflate.total_in() - read) as usize;
+            if !ended && read == 0 && out.len() == written && !piece.is_empty() {
                 return Err(InflateError::Corrupt);
             }
+            piece = &piece[read..];
         }
     }
-    Ok(out)
+    if ended { Ok(out) } else { Err(InflateError::Corrupt) }
 }
 
 #[cfg(test)]
@@ -129,19 +149,58 @@ mod tests {
     }
 
     #[test]
-    fn offers() {
-        assert!(accepts(b"permessage-deflate"));
-        assert!(accepts(b"permessage-deflate; client_max_window_bits"));
-        assert!(accepts(b"x-webkit, permessage-deflate; server_max_window_bits=15"));
-        assert!(accepts(b"permessage-deflate; server_max_window_bits=10, permessage-deflate"));
-        assert!(!accepts(b""));
-        assert!(!accepts(b"permessage-deflate; server_max_window_bits=10"));
-        assert!(!accepts(b"permessage-deflate; server_max_window_bits"));
-        assert!(!accepts(b"permessage-deflate; client_max_window_bits=7"));
-        assert!(!accepts(b"permessage-deflate; something"));
-        assert!(!accepts(
-            b"permessage-deflate; server_no_context_takeover; server_no_context_takeover"
-        ));
+    fn offers_and_answers() {
+        const PLAIN: &str =
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+        for line in [
+            "permessage-deflate",
+            "Permessage-Deflate; Client_Max_Window_Bits",
+            "permessage-deflate; client_max_window_bits=8",
+            "permessage-deflate;client_max_window_bits=\"15\"",
+            "permessage-deflate; client_no_context_takeover; server_no_context_takeover",
+            "x-webkit, permessage-deflate; something, permessage-deflate",
+            "permessage-deflate; server_max_window_bits=10, permessage-deflate",
+        ] {
+            assert_eq!(answer(line.as_bytes()), Some(PLAIN), "{line}");
+        }
+        // RFC 7692 section 7.1.2.1: it is taken by saying it too.
+        let with_window = format!("{PLAIN}; server_max_window_bits=15");
+        let line = b"permessage-deflate; server_max_window_bits=15; client_max_window_bits";
+        assert_eq!(answer(line), Some(&with_window[..]));
+    }
+
+    #[test]
+    fn offers_that_are_left() {
+        for line in [
+            "",
+            "deflate-frame",
+            "permessage-deflate; server_max_window_bits=10",
+            "permessage-deflate; server_max_window_bits",
+            "permessage-deflate; server_max_window_bits=015",
+            "permessage-deflate; client_max_window_bits=7",
+            "permessage-deflate; client_max_window_bits=16",
+            "permessage-deflate; client_max_window_bits=08",
+            "permessage-deflate; client_max_window_bits=+9",
+            "permessage-deflate; client_max_window_bits=9x",
+            "permessage-deflate; client_max_window_bits=\"9",
+            "permessage-deflate; client_no_context_takeover=1",
+            "permessage-deflate; server_no_context_takeover=\"\"",
+            "permessage-deflate; something",
+            "permessage-deflate;",
+            "permessage-deflate; client_max_window_bits; Client_Max_Window_Bits=9",
+            "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
+            "x; y=\", permessage-deflate\"",
+        ] {
+            assert_eq!(answer(line.as_bytes()), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_final_block_ends_no_message() {
+        // RFC 7692 section 7.2.3.4
+        let twice = b"\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x48\xcd\xc9\xc9\x07\x00";
+        assert_eq!(inflate(twice, 10).unwrap(), b"HelloHello");
+        assert_eq!(inflate(twice, 9), Err(InflateError::TooBig));
     }
 
     #[test]
@@ -155,6 +214,11 @@ mod tests {
     #[test]
     fn what_is_not_deflate() {
         assert_eq!(inflate(b"\xff\xff\xff", 100), Err(InflateError::Corrupt));
+        // It ends within a block: a stored one of 5 bytes with 2, and half of "Hello".
+        assert_eq!(inflate(b"\x00\x05\x00\xfa\xff\x48\x65", 100), Err(InflateError::Corrupt));
+        assert_eq!(inflate(b"\xf2\x48\xcd", 100), Err(InflateError::Corrupt));
+        // Behind a final block there must be another, be it empty (RFC 7692 section 7.2.3.4).
+        assert_eq!(inflate(b"\xf3\x48\xcd\xc9\xc9\x07\x00", 5), Err(InflateError::Corrupt));
     }
 
     proptest! {
@@ -172,6 +236,7 @@ mod tests {
         fn anything_ends(payload: Vec<u8>, max in 0u64..1000) {
             if let Ok(out) = inflate(&payload, max) {
                 prop_assert!(out.len() as u64 <= max);
+                prop_assert!(out.capacity() as u64 <= max + 1);
             }
         }
     }

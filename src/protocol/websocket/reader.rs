@@ -1,7 +1,7 @@
 //! Frames from the client, however they are cut (RFC 6455 sections 5, 6 and 8.1).
 //!
 //! A reader holds what came of the message in progress and nothing in advance: a length that is only
-//! announced takes no memory (WS-GAP-13).
+//! announced takes no memory, and never more than the largest message does (WS-GAP-13).
 
 use super::close::{Close, CloseError, Status};
 use super::deflate::{self, InflateError};
@@ -20,6 +20,16 @@ pub struct Rules {
     pub binary: bool,
     /// Whether permessage-deflate was agreed on (RFC 7692).
     pub deflate: bool,
+}
+
+impl Rules {
+    /// The most bytes of a message as it comes.
+    fn limit(&self, compressed: bool) -> u64 {
+        match compressed {
+            true => deflate::compressed_limit(self.max_message),
+            false => self.max_message,
+        }
+    }
 }
 
 /// Something whole from the client.
@@ -112,12 +122,25 @@ pub struct Reader {
     message: Option<Message>,
     data: Vec<u8>,
     control: Vec<u8>,
+    /// Bytes that were decompressed since this was last asked.
+    inflated: u64,
 }
 
 impl Reader {
     pub fn new(rules: Rules) -> Self {
         let (data, control) = (Vec::new(), Vec::new());
-        Self { rules, head: [0; 14], head_len: 0, frame: None, message: None, data, control }
+        let (frame, message) = (None, None);
+        Self { rules, head: [0; 14], head_len: 0, frame, message, data, control, inflated: 0 }
+    }
+
+    /// Bytes that it holds of what has begun.
+    pub fn buffered(&self) -> usize {
+        self.data.capacity() + self.control.capacity()
+    }
+
+    /// Bytes that were decompressed since the last call, whether anybody wanted them or not.
+    pub fn take_inflated(&mut self) -> u64 {
+        std::mem::take(&mut self.inflated)
     }
 
     /// Whether something has begun and not ended.
@@ -224,10 +247,10 @@ impl Reader {
             utf8: Utf8::default(),
         });
         message.len = message.len.saturating_add(frame.len);
-        if message.len > self.rules.max_message {
-            return Err(Violation::TooBig(self.rules.max_message));
+        match message.len > self.rules.limit(message.compressed) {
+            true => Err(Violation::TooBig(self.rules.max_message)),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn read_payload(&mut self, input: &mut &mut [u8]) -> Result<Progress, Violation> {
@@ -255,7 +278,7 @@ impl Reader {
                 message.utf8.push(piece)?;
             }
             if self.rules.keep || message.compressed {
-                self.data.extend_from_slice(piece);
+                append(piece, self.rules.limit(message.compressed), &mut self.data);
             }
         }
         if ends && fin { self.whole_message() } else { Ok(Progress::Partial) }
@@ -279,6 +302,7 @@ impl Reader {
                     InflateError::TooBig => Violation::TooBig(self.rules.max_message),
                     InflateError::Corrupt => Violation::Compression,
                 })?;
+            self.inflated += data.len() as u64;
             if message.is_text {
                 message.utf8.push(&data)?;
             }
@@ -315,6 +339,18 @@ fn take<'a>(input: &mut &'a mut [u8], most: usize) -> &'a mut [u8] {
     let (piece, rest) = std::mem::take(input).split_at_mut(n);
     *input = rest;
     piece
+}
+
+/// Appends a piece of a message of at most `limit` bytes, taking twice as much room when there is too
+/// little, but no more than the limit.
+fn append(piece: &[u8], limit: u64, data: &mut Vec<u8>) {
+    let need = data.len() + piece.len();
+    if need > data.capacity() {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let room = need.max(data.capacity().saturating_mul(2).min(limit));
+        data.reserve_exact(room - data.len());
+    }
+    data.extend_from_slice(piece);
 }
 
 #[cfg(test)]

@@ -147,6 +147,22 @@ fn an_announced_length_takes_no_memory() {
 }
 
 #[test]
+fn a_message_takes_no_more_room_than_the_largest() {
+    // WS-84: neither in one frame nor in many, compressed or not
+    let rules = Rules { deflate: true, ..RULES };
+    for (first, len, most) in [(0x02, 1000, 1000), (0x42, 1126, 1126)] {
+        let mut reader = Reader::new(rules);
+        for n in 0..len {
+            let mut bytes = frame(if n == 0 { first } else { 0 }, b"x");
+            assert_eq!(reader.read(&mut &mut bytes[..]), Ok(None));
+            assert!(reader.buffered() <= most, "{} for {n}", reader.buffered());
+        }
+        let mut more = frame(0, b"x");
+        assert_eq!(reader.read(&mut &mut more[..]), Err(Violation::TooBig(1000)));
+    }
+}
+
+#[test]
 fn text_is_utf_8() {
     // WS-80..82, WS-GAP-12
     assert_eq!(violation(RULES, &frame(0x81, b"\xed\xa0\x80")), Some(Violation::NotUtf8));
@@ -163,6 +179,18 @@ fn messages_that_nobody_wants_are_checked_and_forgotten() {
     let frames = [frame(0x81, b"abc"), frame(0x89, b"")];
     assert_eq!(read(rules, &frames), (vec![Incoming::Ping(vec![])], None));
     assert_eq!(violation(rules, &frame(0x81, b"\xff")), Some(Violation::NotUtf8));
+}
+
+#[test]
+fn what_compression_makes_longer_is_not_too_big() {
+    // WS-84: the limit is on the message
+    let rules = Rules { deflate: true, max_message: 5, ..RULES };
+    let stored = b"\x00\x05\x00\xfa\xffHello\x00";
+    let expected = vec![Incoming::Text(b"Hello".to_vec())];
+    assert_eq!(read(rules, &[frame(0xc1, stored)]), (expected, None));
+    let longer = frame(0xc1, b"\x00\x06\x00\xf9\xffHello!\x00");
+    assert_eq!(violation(rules, &longer), Some(Violation::TooBig(5)));
+    assert_eq!(violation(rules, &frame(0xc1, &[0; 70])), Some(Violation::TooBig(5)));
 }
 
 #[test]
