@@ -10,9 +10,12 @@ use core::mem::size_of;
 use smallvec::SmallVec;
 
 use super::alloc::Full;
-use super::layout::{MAIL_ENTRIES, MailBlock, Message, Node, Slot};
+use super::layout::{MAIL_ENTRIES, MailBlock, Message, Node, PAGE, Slot};
 use super::memory::Ref;
 use super::section::Section;
+
+/// Blocks that are tried to take in one step, within what the journal holds (`section.rs`).
+const TRIED: usize = 8;
 
 /// A worker may keep this part of the zone waiting in its mailbox; beyond it, unstored messages are not
 /// put there any more.
@@ -52,6 +55,30 @@ impl Section<'_> {
         self.set(&slot.mail_end, 0);
         self.commit();
         Ok(())
+    }
+
+    /// Whether there is room for so many more entries of these workers, if nothing else takes memory
+    /// before. Takes none itself; nothing uncommitted may be there.
+    pub fn can_make_mail_room<'s>(
+        &self,
+        wanted: impl Iterator<Item = (&'s Slot, usize)>,
+    ) -> Result<(), Full> {
+        let blocks = wanted.map(|(slot, entries)| {
+            let end = slot.mail_tail.get().map_or(MAIL_ENTRIES, |_| slot.mail_end.get() as usize);
+            entries.saturating_sub(MAIL_ENTRIES - end).div_ceil(MAIL_ENTRIES)
+        });
+        let blocks: usize = blocks.sum();
+        let in_pages = self.root().free_pages.get() as usize * (PAGE / size_of::<MailBlock>());
+        if blocks <= in_pages {
+            return Ok(());
+        }
+        if blocks > TRIED {
+            return Err(Full);
+        }
+        let block = |_| self.allocate::<MailBlock>(size_of::<MailBlock>()).map(drop);
+        let tried = (0..blocks).try_for_each(block);
+        self.undo();
+        tried
     }
 
     /// Puts a message for a node into its worker's mailbox, which has room.

@@ -47,14 +47,24 @@ pub struct Published {
 struct Target<'a> {
     id: &'a [u8],
     hash: u32,
+    /// The one channel that is meant; None: whichever has the id, made if there is none.
+    only: Option<Ref<Channel>>,
     /// None: nobody would ever read it.
     draft: Option<Ref<Message>>,
 }
+
+type Targets<'a> = SmallVec<[Target<'a>; 1]>;
 
 enum Step {
     Done,
     /// The first subscriber came while there was no reason for a draft: there is one now, to be filled.
     Fill(Ref<Message>),
+}
+
+impl Target<'_> {
+    fn means(&self, channel: Ref<Channel>) -> bool {
+        self.only.is_none_or(|only| only == channel)
+    }
 }
 
 impl Zone {
@@ -64,11 +74,39 @@ impl Zone {
     /// then `Published::failed` says so and the earlier channels have the message (PUB-53).
     pub fn publish(&self, ids: &[&[u8]], publish: &Publish<'_>) -> Result<Published, StoreError> {
         let mut published = Published::default();
-        let mut targets = self.reserve(ids, publish, &mut published.wake)?;
+        let targets = self.reserve(ids, publish, &mut published.wake)?;
+        self.publish_reserved(targets, publish, published)
+    }
+
+    /// Publishes to those of these channels that are still what these ids name: one that was deleted is
+    /// not made again, and one of the same name that came after it is another (WS-97). The events channel
+    /// is left alone (WS-93).
+    ///
+    /// An error means that nothing happened (WS-100). As with [`Zone::publish`], channels that nobody is on
+    /// may still fail on the way.
+    pub fn publish_existing(
+        &self,
+        channels: &[(Ref<Channel>, &[u8])],
+        publish: &Publish<'_>,
+    ) -> Result<Published, StoreError> {
+        let targets = self.reserve_existing(channels, publish)?;
+        self.publish_reserved(targets, publish, Published::default())
+    }
+
+    fn publish_reserved(
+        &self,
+        mut targets: Targets<'_>,
+        publish: &Publish<'_>,
+        mut published: Published,
+    ) -> Result<Published, StoreError> {
         for draft in targets.iter().filter_map(|target| target.draft) {
             self.copy_in(draft, &publish.parts);
         }
         let mut section = self.enter();
+        if targets.len() > 1 && section.check_mail_room(&targets).is_err() {
+            section.abandon_all(publish.me, &targets);
+            return Err(StoreError::Full);
+        }
         for target in &mut targets {
             if published.failed.is_some() {
                 section.abandon(publish.me, target);
@@ -100,35 +138,39 @@ impl Zone {
         ids: &[&'a [u8]],
         publish: &Publish<'_>,
         wake: &mut Wake,
-    ) -> Result<SmallVec<[Target<'a>; 1]>, StoreError> {
+    ) -> Result<Targets<'a>, StoreError> {
         let section = self.enter();
         if ids.iter().any(|id| section.names_events(id)) {
             return Err(StoreError::EventsChannel);
         }
         let created = section.create_missing(ids, publish.limits, publish.now)?;
-        let mut targets: SmallVec<[Target<'a>; 1]> = SmallVec::new();
+        let mut targets = Targets::new();
         for id in ids {
             let hash = section.hash(id);
             let Some(channel) = section.find_hashed(id, hash) else {
                 unreachable!("created above")
             };
-            let wanted = publish.store || section.at(channel).nodes.head.get().is_some();
-            match wanted.then(|| section.draft(publish.me, &publish.parts)).transpose() {
-                Ok(draft) => {
-                    section.commit();
-                    targets.push(Target { id, hash, draft });
-                }
-                Err(Full) => {
-                    section.undo();
-                    for target in &targets {
-                        section.abandon(publish.me, target);
-                    }
-                    section.uncreate_all(&created, publish.now);
-                    return Err(StoreError::Full);
-                }
+            if section.reserve_one(channel, id, None, publish, &mut targets).is_err() {
+                section.uncreate_all(&created, publish.now);
+                return Err(StoreError::Full);
             }
         }
         section.take_wake(wake);
+        Ok(targets)
+    }
+
+    fn reserve_existing<'a>(
+        &self,
+        channels: &[(Ref<Channel>, &'a [u8])],
+        publish: &Publish<'_>,
+    ) -> Result<Targets<'a>, StoreError> {
+        let section = self.enter();
+        let mut targets = Targets::new();
+        for &(channel, id) in channels {
+            if section.find(id) == Some(channel) && !section.names_events(id) {
+                section.reserve_one(channel, id, Some(channel), publish, &mut targets)?;
+            }
+        }
         Ok(targets)
     }
 
@@ -182,6 +224,49 @@ impl Section<'_> {
         }
     }
 
+    /// Adds a target with what its message needs; on failure gives back what all before it have.
+    fn reserve_one<'a>(
+        &self,
+        channel: Ref<Channel>,
+        id: &'a [u8],
+        only: Option<Ref<Channel>>,
+        publish: &Publish<'_>,
+        targets: &mut Targets<'a>,
+    ) -> Result<(), Full> {
+        let wanted = publish.store || self.at(channel).nodes.head.get().is_some();
+        match wanted.then(|| self.draft(publish.me, &publish.parts)).transpose() {
+            Ok(draft) => {
+                self.commit();
+                targets.push(Target { id, hash: self.hash(id), only, draft });
+                Ok(())
+            }
+            Err(Full) => {
+                self.undo();
+                self.abandon_all(publish.me, targets);
+                Err(Full)
+            }
+        }
+    }
+
+    /// Whether each worker can be told of all the messages: their drafts may have taken what its mailbox
+    /// needs.
+    fn check_mail_room(&self, targets: &[Target<'_>]) -> Result<(), Full> {
+        let mut workers: Vec<SlotId> = Vec::new();
+        for target in targets {
+            let channel = self.find_hashed(target.id, target.hash);
+            let Some(channel) = channel.filter(|found| target.means(*found)) else { continue };
+            let nodes = self.items::<OfChannel>(&self.at(channel).nodes);
+            workers.extend(nodes.map(|node| SlotId::new(self.at(node).slot.get() as usize)));
+        }
+        workers.sort_unstable();
+        let entries = workers.chunk_by(|a, b| a == b).map(|same| (self.slot(same[0]), same.len()));
+        self.can_make_mail_room(entries)
+    }
+
+    fn abandon_all(&self, me: SlotId, targets: &[Target<'_>]) {
+        targets.iter().for_each(|target| self.abandon(me, target));
+    }
+
     fn abandon(&self, me: SlotId, target: &Target<'_>) {
         if let Some(draft) = target.draft {
             self.discard_draft(me, draft);
@@ -196,8 +281,12 @@ impl Section<'_> {
         published: &mut Published,
     ) -> Result<Step, StoreError> {
         let channel = match self.find_hashed(target.id, target.hash) {
-            Some(channel) => channel,
-            None => {
+            Some(channel) if target.means(channel) => channel,
+            _ if target.only.is_some() => {
+                self.abandon(publish.me, target);
+                return Ok(Step::Done);
+            }
+            _ => {
                 let channel = self.create_channel(target.id, publish.limits, publish.now)?;
                 self.settle();
                 channel
@@ -269,3 +358,6 @@ impl Section<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
