@@ -1,5 +1,7 @@
 //! How a target reads the bytes of the fuzzer as the values that it needs.
 
+pub mod inflate;
+
 use std::str::FromStr;
 
 /// What separates the values of an input. No id, template or header of a request holds it, and a
