@@ -20,6 +20,8 @@ pub mod outbox;
 pub mod pace;
 
 #[cfg(feature = "nginx")]
+mod closing;
+#[cfg(feature = "nginx")]
 mod current;
 #[cfg(feature = "nginx")]
 mod delivery;
@@ -27,6 +29,8 @@ mod delivery;
 mod events;
 #[cfg(feature = "nginx")]
 mod head;
+#[cfg(feature = "nginx")]
+mod hearing;
 #[cfg(feature = "nginx")]
 mod leaving;
 #[cfg(feature = "nginx")]

@@ -6,7 +6,7 @@ use super::wakeup;
 use crate::conf::Main;
 use crate::ngx_ext::guard::cycle_log;
 use crate::ngx_ext::log::{self, Level, Quoted};
-use crate::store::{Limits, Parts, Publish, Published, SlotId, StoreError, Wake};
+use crate::store::{Channel, Limits, Parts, Publish, Published, Ref, SlotId, StoreError, Wake};
 
 /// Publishes to each of the channels (PUB-46..50).
 pub fn publish(
@@ -37,21 +37,19 @@ pub fn slot() -> Option<SlotId> {
 }
 
 impl Worker {
-    /// Publishes to a channel that exists; one that does not is left alone (WS-97), and so is the events
-    /// channel (WS-93).
+    /// Publishes to those of these channels that are still there, or to none (WS-91..97, WS-100).
     pub(super) fn publish_existing(
         &self,
-        id: &[u8],
+        channels: &[(Ref<Channel>, &[u8])],
         parts: &Parts<'_>,
         store: bool,
     ) -> Result<(), StoreError> {
-        let none = Some(0);
-        let limits =
-            Limits { max_channels: none, max_wildcard_channels: none, ..self.limits.clone() };
-        match self.publish(&[id], parts, store, &limits) {
-            Ok(_) | Err(StoreError::TooManyChannels | StoreError::EventsChannel) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let Some((_, first)) = channels.first() else { return Ok(()) };
+        let limits = &self.limits;
+        let publish = Publish { me: self.me, parts: *parts, store, limits, now: now() };
+        let published = self.zone.publish_existing(channels, &publish)?;
+        self.published(first, &published);
+        published.failed.map_or(Ok(()), Err)
     }
 
     fn publish(
@@ -63,16 +61,21 @@ impl Worker {
     ) -> Result<Published, StoreError> {
         let publish = Publish { me: self.me, parts: *parts, store, limits, now: now() };
         let published = self.zone.publish(ids, &publish)?;
+        self.published(ids[0], &published);
+        Ok(published)
+    }
+
+    /// Wakes those who have mail now, and says who does not take it.
+    fn published(&self, first: &[u8], published: &Published) {
         self.wake(&published.wake);
         for slot in &published.overflowing {
-            let (channel, pid) = (ids[0], self.zone.pid_of(*slot));
+            let pid = self.zone.pid_of(*slot);
             warn(format_args!(
                 "push stream module: worker {pid} takes its messages too slowly, it gets no unstored \
                  ones until it has caught up; seen publishing to channel {}",
-                Quoted(channel)
+                Quoted(first)
             ));
         }
-        Ok(published)
     }
 
     /// Wakes the workers that the store says something waits for.

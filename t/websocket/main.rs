@@ -4,6 +4,7 @@
 mod support;
 
 mod agreed;
+mod bounds;
 mod clients;
 mod closing;
 mod frames;

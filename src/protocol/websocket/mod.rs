@@ -4,6 +4,7 @@ pub mod close;
 pub mod deflate;
 pub mod extensions;
 pub mod frame;
+pub mod goodbye;
 pub mod handshake;
 pub mod mask;
 pub mod reader;

@@ -270,7 +270,7 @@ impl Reader {
 
         if opcode.is_control() {
             debug_assert!(self.control.len() + piece.len() <= MAX_CONTROL_PAYLOAD);
-            self.control.extend_from_slice(piece);
+            append(piece, MAX_CONTROL_PAYLOAD as u64, &mut self.control);
             return if ends { self.control_frame(opcode) } else { Ok(Progress::Partial) };
         }
         if let Some(message) = &mut self.message {
