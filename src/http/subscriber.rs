@@ -157,9 +157,7 @@ fn serve(exchange: &Exchange<'_>) -> Result<Outcome, ngx_int_t> {
     let cursor = client_cursor(exchange).map_err(|OutOfMemory| INTERNAL_ERROR)?;
     let mut since =
         Since { time: cursor.time, tag: cursor.tag, event_id: cursor.event_id.as_deref() };
-    if location.auto_event_id {
-        resume(exchange, &mut items, &mut since);
-    }
+    resume(exchange, &mut items, &mut since);
     let kind = match &wanted.mode {
         Mode::Stream => Kind::Stream(padding(exchange).map_err(|OutOfMemory| INTERNAL_ERROR)?),
         Mode::Poll { patience, callback } => {
@@ -188,7 +186,10 @@ pub(super) fn client_cursor(exchange: &Exchange<'_>) -> Result<Cursor, OutOfMemo
 /// With `push_stream_event_id auto` an event id is a position in the order of all messages, whether it is one
 /// of ours or that of a message. It leads on in every channel, and is later than any backtrack, which
 /// was sent when the client first came.
-fn resume(exchange: &Exchange<'_>, items: &mut [JoinItem<'_>], since: &mut Since<'_>) {
+pub(super) fn resume(exchange: &Exchange<'_>, items: &mut [JoinItem<'_>], since: &mut Since<'_>) {
+    if !exchange.location.auto_event_id {
+        return;
+    }
     let Some(event_id) = since.event_id else { return };
     let of_message = || {
         let stamp = exchange.zone.stamp_of_event(items, event_id)?;

@@ -136,9 +136,11 @@ fn serve(exchange: &Exchange<'_>) -> Outcome {
         Ok(channels) => channels,
         Err(refusal) => return refuse(exchange, opening, refusal),
     };
-    let items = subscriber::wanted_items(&channels);
+    let mut items = subscriber::wanted_items(&channels);
     let Ok(cursor) = subscriber::client_cursor(exchange) else { return failed };
-    let since = Since { time: cursor.time, tag: cursor.tag, event_id: cursor.event_id.as_deref() };
+    let mut since =
+        Since { time: cursor.time, tag: cursor.tag, event_id: cursor.event_id.as_deref() };
+    subscriber::resume(exchange, &mut items, &mut since);
     let order = Order { location, main, items: &items, since, kind: Kind::WebSocket(opening) };
     // SAFETY: a request that is kept is finalized by the subscriber alone.
     match unsafe { worker::serve(request, &order) } {

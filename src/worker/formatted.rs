@@ -83,16 +83,16 @@ impl Formatted {
         view: &MessageView<'_>,
         is_message: bool,
     ) -> Option<Rc<Formatted>> {
+        let mut place = Vec::new();
+        let mut view = *view;
+        if is_message && shape.event_ids == EventIds::Auto && view.event_id.is_none() {
+            cursor::append_id(view.time, view.tag, &mut place);
+            view.event_id = Some(&place);
+        }
         let bytes = match (shape.framing, shape.template.kind) {
-            (Framing::Frames(frames), _) => frames.message(&shape.template.template, view),
-            (_, TemplateKind::Plain) => plain(shape, view),
-            (_, TemplateKind::EventStream) if is_message && shape.event_ids == EventIds::Auto => {
-                let mut id = Vec::new();
-                cursor::append_id(view.time, view.tag, &mut id);
-                let event_id = view.event_id.or(Some(&id));
-                event(shape, &MessageView { event_id, ..*view })
-            }
-            (_, TemplateKind::EventStream) => event(shape, view),
+            (Framing::Frames(frames), _) => frames.message(&shape.template.template, &view),
+            (_, TemplateKind::Plain) => plain(shape, &view),
+            (_, TemplateKind::EventStream) => event(shape, &view),
         };
         (!bytes.is_empty()).then(|| Rc::new(Formatted { bytes, is_message }))
     }
@@ -311,6 +311,13 @@ mod tests {
         assert_eq!(forms.get(&auto).unwrap().bytes, b"id: 1800000000:3\ndata: x\n\n");
         let plain = TemplateRef { kind: TemplateKind::Plain, index: 1, ..template.clone() };
         assert_eq!(bytes(&Shape { template: &plain, ..auto }, &view), "data: x");
+        let token = Rc::new(Template::parse(b"~event-id~ ~text~"));
+        let token = TemplateRef { kind: TemplateKind::Plain, index: 2, template: token };
+        let in_frames = Framing::Frames(Frames::default());
+        assert_eq!(bytes(&Shape { template: &token, ..auto }, &view), "1800000000:3 x");
+        let framed = Shape { template: &token, framing: in_frames, ..auto };
+        let frame = Formatted::message(&framed, &view, true).unwrap();
+        assert_eq!(frame.bytes, b"\x81\x0e1800000000:3 x");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod life;
 mod messages;
 mod publishing;
 mod refusals;
+mod resume;
 
 use support::{Builder, Nginx};
 
