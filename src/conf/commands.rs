@@ -16,6 +16,7 @@ use super::directives::{Arguments, Contexts, DIRECTIVES, Directive, Set};
 use super::error::DirectiveError;
 use super::header_file;
 use super::place::Place;
+use super::settings::LocationSettings;
 use super::zone;
 use crate::ngx_ext::complex_value::ComplexValue;
 use crate::ngx_ext::conf::{self, full_path, words};
@@ -149,7 +150,13 @@ unsafe fn apply(
                 let location = &mut *conf.cast::<LocationConf>();
                 directive.note(&mut location.places, place(cf))?;
                 let values: Vec<&[u8]> = arguments.iter().map(|word| word.as_bytes()).collect();
-                set(&mut location.settings, &values).map_err(refused)?;
+                let wrong = |error| {
+                    let is_wrong =
+                        |value: &&&[u8]| set(&mut LocationSettings::default(), &[value]).is_err();
+                    let wrong = values.iter().find(is_wrong).copied();
+                    DirectiveError::value(directive.name(), wrong.unwrap_or(value), error)
+                };
+                set(&mut location.settings, &values).map_err(wrong)?;
             }
             Set::Expanded(slot) => {
                 let location = &mut *conf.cast::<LocationConf>();

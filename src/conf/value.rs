@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::settings::{DirectOutput, EventIds, Refuse};
+use crate::protocol::websocket::extensions;
 
 /// What an argument should have been; [`super::error::DirectiveError`] adds directive and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,28 +123,51 @@ pub fn refuse(value: &[u8]) -> Result<Refuse, ValueError> {
 
 /// Names as HTTP headers can list them (RFC 9110 section 5.6.2).
 pub fn tokens(values: &[&[u8]]) -> Result<Vec<Vec<u8>>, ValueError> {
-    let is_token = |value: &&[u8]| {
-        let in_token =
-            |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-        !value.is_empty() && value.iter().all(in_token)
-    };
-    match values.iter().all(is_token) {
+    let is_name =
+        |value: &&[u8]| !value.is_empty() && value.iter().all(|byte| extensions::is_token(*byte));
+    match values.iter().all(is_name) {
         true => Ok(values.iter().map(|value| value.to_vec()).collect()),
         false => Err(ValueError::Token),
     }
 }
 
-/// Origins with a scheme and nothing behind the host and port (RFC 6454 section 6.1).
+/// Origins with a scheme and nothing behind host and port (RFC 6454 section 6.1); `*.` may stand for the
+/// first labels of the host.
 pub fn origins(values: &[&[u8]]) -> Result<Vec<Vec<u8>>, ValueError> {
     let is_origin = |value: &&[u8]| {
-        let at = value.windows(3).position(|part| part == b"://");
-        let host = at.map(|at| &value[at + 3..]);
-        at != Some(0) && host.is_some_and(|host| !host.is_empty() && !host.contains(&b'/'))
+        let Some(at) = value.windows(3).position(|part| part == b"://") else { return false };
+        let (scheme, host) = (&value[..at], &value[at + 3..]);
+        let in_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+        scheme.first().is_some_and(u8::is_ascii_alphabetic)
+            && scheme.iter().all(in_scheme)
+            && is_host_and_port(host.strip_prefix(b"*.").unwrap_or(host))
     };
     match values.iter().all(is_origin) {
         true => Ok(values.iter().map(|value| value.to_vec()).collect()),
         false => Err(ValueError::Origin),
     }
+}
+
+/// A name or address, one of IPv6 in brackets, and perhaps a port (RFC 3986 section 3.2).
+fn is_host_and_port(value: &[u8]) -> bool {
+    let in_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-._".contains(*byte);
+    let in_address = |byte: &&u8| byte.is_ascii_hexdigit() || b":.".contains(*byte);
+    let (len, is_host) = match value.strip_prefix(b"[") {
+        Some(rest) => {
+            let len = rest.iter().take_while(in_address).count();
+            (len + 2, len > 0 && rest.get(len) == Some(&b']'))
+        }
+        None => {
+            let len = value.iter().take_while(in_name).count();
+            (len, len > 0)
+        }
+    };
+    is_host
+        && match &value[len..] {
+            [] => true,
+            [b':', port @ ..] => digits(port).is_some_and(|port| port <= u16::MAX.into()),
+            _ => false,
+        }
 }
 
 fn digits(value: &[u8]) -> Option<u64> {
@@ -258,5 +282,63 @@ mod tests {
         assert_eq!(event_ids(b"AUTO"), Ok(EventIds::Auto));
         assert_eq!(event_ids(b"publisher"), Ok(EventIds::Publisher));
         assert_eq!(event_ids(b"on"), Err(ValueError::EventIds));
+    }
+
+    #[test]
+    fn refusals_have_two_ways() {
+        assert_eq!(refuse(b"Close"), Ok(Refuse::Close));
+        assert_eq!(refuse(b"http"), Ok(Refuse::Http));
+        assert_eq!(refuse(b"on"), Err(ValueError::Refuse));
+    }
+
+    #[test]
+    fn subprotocols_are_tokens() {
+        // WS-GAP-18
+        let names: [&[u8]; 3] = [b"chat", b"v2.chat", b"!#$%&'*+-.^_`|~"];
+        assert_eq!(tokens(&names), Ok(names.map(<[u8]>::to_vec).to_vec()));
+        for wrong in [&b""[..], b"a b", b"a,b", b"a;b", b"\"a\"", b"a/b", b"a\r\nb", b"\xc3\xa9"] {
+            assert_eq!(tokens(&[b"chat", wrong]), Err(ValueError::Token));
+        }
+    }
+
+    #[test]
+    fn origins_have_a_scheme_and_a_host() {
+        // WS-GAP-19
+        let right: [&[u8]; 7] = [
+            b"https://example.com",
+            b"HTTP://Example.com:8080",
+            b"https://*.example.com:8443",
+            b"http://localhost",
+            b"http://192.0.2.1:65535",
+            b"http://[2001:db8::1]:8080",
+            b"moz-extension://1a2b-3c",
+        ];
+        assert_eq!(origins(&right), Ok(right.map(<[u8]>::to_vec).to_vec()));
+        for wrong in [
+            &b""[..],
+            b"*",
+            b"null",
+            b"example.com",
+            b"://example.com",
+            b"1http://example.com",
+            b"https://",
+            b"https://*",
+            b"https://*.",
+            b"https://a.*.example.com",
+            b"https://a*.example.com",
+            b"https://example.com/",
+            b"https://example.com/path",
+            b"https://user@example.com",
+            b"https://example.com:",
+            b"https://example.com:65536",
+            b"https://example.com:x",
+            b"https://exa mple.com",
+            b"https://[::1",
+            b"https://[]",
+            b"https://a://b",
+        ] {
+            let refused = origins(&[b"https://example.com", wrong]);
+            assert_eq!(refused, Err(ValueError::Origin), "{}", wrong.escape_ascii());
+        }
     }
 }

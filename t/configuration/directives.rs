@@ -182,6 +182,14 @@ fn wrong_values() {
     let value = |name: &str, value: &str| {
         format!("\"{name}\" directive invalid value \"{value}\", it must be ")
     };
+    let name = |name: &str, value: &str| {
+        format!("\"{name}\" directive invalid value \"{value}\", each name must be an HTTP token")
+    };
+    let origin = |name: &str, value: &str| {
+        format!(
+            "\"{name}\" directive invalid value \"{value}\", each origin must be such as https://"
+        )
+    };
     type Text<'t> = &'t dyn Fn(&str, &str) -> String;
     let flags: (&[&str], Text<'_>) = (&["yes", "1", ""], &flag);
     let numbers: (&[&str], Text<'_>) =
@@ -213,10 +221,33 @@ fn wrong_values() {
         ("push_stream_subscriber_max_pending", (&["x", "-1", "1q", ""], &value)),
         ("push_stream_direct_output", (&["maybe", ""], &value)),
         ("push_stream_event_id", (&["on", ""], &value)),
+        ("push_stream_websocket_refuse", (&["on", "403", ""], &value)),
+        ("push_stream_websocket_close_codes", flags),
+        ("push_stream_websocket_max_message_size", (&["x", "-1", "1g", ""], &value)),
+        ("push_stream_websocket_pong_timeout", milliseconds),
+        ("push_stream_websocket_binary", flags),
+        ("push_stream_websocket_deflate", flags),
+        ("push_stream_websocket_subprotocol", (&["a b", "a,b", "\u{e9}", ""], &name)),
+        ("push_stream_websocket_allowed_origins", (&["*", "example.com", "http://*", ""], &origin)),
     ] {
         for wrong in wrong {
             refused(&in_http(&format!("{name} \"{wrong}\";")), &[&text(name, wrong)]);
         }
+    }
+}
+
+/// WS-GAP-18, WS-GAP-19: of several values, the wrong one is named.
+#[test]
+fn wrong_values_in_lists() {
+    for (name, right, wrong) in [
+        ("push_stream_websocket_subprotocol", "chat", "a/b"),
+        ("push_stream_websocket_allowed_origins", "https://example.com", "https://example.com/"),
+    ] {
+        let values = format!("{name} {right} {wrong} {right};");
+        let text = format!("\"{name}\" directive invalid value \"{wrong}\", each ");
+        refused(&in_http(&values), &[&text]);
+        let twice = format!("{name} {right}; {name} {right};");
+        refused(&in_http(&twice), &[&format!("\"{name}\" directive is duplicate")]);
     }
 }
 
@@ -290,6 +321,7 @@ fn zero() {
         ("push_stream_longpolling_connection_ttl", "0"),
         ("push_stream_wildcard_channel_max_qtd", "0"),
         ("push_stream_subscriber_max_pending", "0"),
+        ("push_stream_websocket_pong_timeout", "0ms"),
     ] {
         for role in ROLES {
             let location = format!("{role}; {PATH} {name} {zero};");
