@@ -22,7 +22,7 @@ pub fn message(payload: &[u8]) -> Inflated {
     let input = [payload, &[0, 0, 0xff, 0xff], &[1, 0, 0, 0xff, 0xff]].concat();
     let mut bits = Bits { input: &input, at: 0 };
     let mut out = Vec::new();
-    let mut begin = 0;
+    let (mut begin, mut final_blocks) = (0, 0);
     loop {
         let last = match block(&mut bits, &mut out, begin) {
             Ok(last) => last,
@@ -31,10 +31,15 @@ pub fn message(payload: &[u8]) -> Inflated {
         };
         if last {
             bits.align();
-            if bits.at == 8 * input.len() {
+            // Without any block behind its last one a message is taken too.
+            if [payload.len(), payload.len() + 4, input.len()].contains(&(bits.at / 8)) {
                 return Inflated::Whole(out);
             }
             begin = out.len();
+            final_blocks += 1;
+            if final_blocks >= 256 {
+                return Inflated::Unclear;
+            }
         }
     }
 }
