@@ -6,4 +6,5 @@ mod support;
 mod event_source;
 mod frames;
 mod polling;
+mod web_socket;
 mod wire;

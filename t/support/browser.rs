@@ -35,6 +35,7 @@ impl Page {
         }
         let page = Self { browser };
         let html = format!("{HEAD}<title>{name}</title>\n{html}");
+        std::fs::create_dir_all(nginx.dir().join("html")).expect("a directory");
         std::fs::write(nginx.dir().join("html").join(format!("{name}.html")), html)
             .expect("a file");
         page.go(&format!("http://127.0.0.1:{}/{name}.html", nginx.port)).await;
@@ -45,6 +46,12 @@ impl Page {
     pub async fn value(&self, expression: &str) -> Value {
         let script = json!({"script": format!("return {expression};"), "args": []});
         self.command("execute/sync", script).await
+    }
+
+    /// The value of an expression as soon as it has one.
+    pub async fn ready(&self, expression: &str) -> Value {
+        wait_for(expression, async || Some(self.value(expression).await).filter(|v| !v.is_null()))
+            .await
     }
 
     /// Waits until an expression has this value.

@@ -142,6 +142,11 @@ impl Builder {
         self
     }
 
+    /// Serves pages from `html` in [`Nginx::dir`], for a browser.
+    pub fn pages(self) -> Self {
+        self.location("~ [.]html$", "root html; types { text/html html; }")
+    }
+
     /// One process, no master.
     pub fn single_process(mut self) -> Self {
         self.single = true;

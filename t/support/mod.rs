@@ -22,6 +22,7 @@ pub mod long_poll;
 pub mod nginx;
 pub mod process;
 pub mod raw;
+pub mod scenarios;
 pub mod stream;
 pub mod tls;
 pub mod websocket;
@@ -84,6 +85,17 @@ pub async fn in_time<T>(what: &str, step: impl Future<Output = T>) -> T {
 pub async fn alone() -> tokio::sync::SemaphorePermit<'static> {
     static ALONE: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
     ALONE.acquire().await.expect("never closed")
+}
+
+/// Lets this process open as many files as it may, for tests with thousands of clients.
+pub fn raise_open_files() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the two calls read and write `limit`, no more.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+        limit.rlim_cur = limit.rlim_max;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+    }
 }
 
 /// Waits until the wall clock shows a later second than it does now, and returns that second.

@@ -1,16 +1,23 @@
 //! A bare TCP client: hostile bytes, exact wire checks, pipelining, slow reading.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsRawFd, RawFd};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::in_time;
+use super::tls::Trust;
 
 pub struct Raw {
-    socket: TcpStream,
+    socket: Box<dyn Wire>,
+    descriptor: RawFd,
     unread: Vec<u8>,
 }
+
+/// TCP, or TLS over it.
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
 /// An answer as it stood on the wire.
 #[derive(Debug)]
@@ -41,15 +48,28 @@ impl RawAnswer {
 
 impl Raw {
     pub async fn connect(port: u16) -> Self {
-        Self::open(port, None).await
+        Self::over(Self::open(port, None).await)
+    }
+
+    /// Over TLS, HTTP/1.1 agreed on.
+    pub async fn over_tls(port: u16, trust: &Trust) -> Self {
+        let socket = Self::open(port, None).await;
+        let descriptor = socket.as_raw_fd();
+        let stream = trust.handshake(socket, false).await.expect("a TLS handshake");
+        Self { socket: Box::new(stream), descriptor, unread: Vec::new() }
     }
 
     /// A client whose kernel takes little, so that the server soon has to wait for it.
     pub async fn with_small_window(port: u16) -> Self {
-        Self::open(port, Some(4096)).await
+        Self::over(Self::open(port, Some(4096)).await)
     }
 
-    async fn open(port: u16, window: Option<u32>) -> Self {
+    fn over(socket: TcpStream) -> Self {
+        let descriptor = socket.as_raw_fd();
+        Self { socket: Box::new(socket), descriptor, unread: Vec::new() }
+    }
+
+    async fn open(port: u16, window: Option<u32>) -> TcpStream {
         let socket = TcpSocket::new_v4().expect("a socket");
         if let Some(bytes) = window {
             socket.set_recv_buffer_size(bytes).expect("SO_RCVBUF");
@@ -57,11 +77,20 @@ impl Raw {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let socket = in_time("connect", socket.connect(address)).await.expect("connect");
         socket.set_nodelay(true).expect("TCP_NODELAY");
-        Self { socket, unread: Vec::new() }
+        socket
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        in_time("a raw write", self.socket.write_all(bytes.as_ref())).await.expect("a raw write");
+        self.try_send(bytes).await.expect("a raw write");
+    }
+
+    /// For a server that may have closed.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        in_time("a raw write", async {
+            self.socket.write_all(bytes.as_ref()).await?;
+            self.socket.flush().await
+        })
+        .await
     }
 
     /// `METHOD target HTTP/1.1` with a Host line, the given header lines, and no body.
@@ -164,6 +193,18 @@ impl Raw {
     pub async fn expect_close(&mut self) {
         let rest = self.until_close().await;
         assert!(rest.is_empty(), "more bytes: {:?}", String::from_utf8_lossy(&rest));
+    }
+
+    /// Ends the connection with a reset.
+    pub fn reset(self) {
+        let zero = libc::linger { l_onoff: 1, l_linger: 0 };
+        let len = size_of::<libc::linger>() as libc::socklen_t;
+        // SAFETY: setsockopt reads `zero`; the descriptor is open as long as the socket lives.
+        let done = unsafe {
+            let value = std::ptr::from_ref(&zero).cast();
+            libc::setsockopt(self.descriptor, libc::SOL_SOCKET, libc::SO_LINGER, value, len)
+        };
+        assert_eq!(done, 0, "SO_LINGER");
     }
 
     /// Shuts down the sending side.

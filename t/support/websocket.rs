@@ -1,5 +1,9 @@
 //! A WebSocket client that says exactly what it is told to, and shows exactly what it hears.
 
+use std::io::Read;
+
+use flate2::read::DeflateDecoder;
+
 use super::{Nginx, Raw, RawAnswer};
 
 /// The example of RFC 6455 section 1.3.
@@ -53,6 +57,14 @@ pub fn frame(start: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
 /// The payload of a close frame.
 pub fn closing(code: u16, reason: &str) -> Vec<u8> {
     [&code.to_be_bytes()[..], reason.as_bytes()].concat()
+}
+
+/// The payload of a frame that was compressed (RFC 7692 section 7.2.2).
+pub fn inflated(frame: &Frame) -> Vec<u8> {
+    let mut out = Vec::new();
+    let compressed = [&frame.payload[..], &[0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff]].concat();
+    DeflateDecoder::new(&compressed[..]).read_to_end(&mut out).expect("a compressed payload");
+    out
 }
 
 impl Socket {

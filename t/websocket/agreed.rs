@@ -1,21 +1,10 @@
-//! What both sides may agree on beyond the original: binary messages, compression, subprotocols,
-//! origins (RFC 7692, WS-GAP-18, WS-GAP-19).
+//! What both sides may agree on beyond the original: binary messages, compression, origins (RFC 7692,
+//! WS-GAP-19). Each rule of these by itself is in [`crate::conformance`].
 
-use std::io::Read;
-
-use flate2::read::DeflateDecoder;
-
-use crate::support::websocket::{frame, handshake};
-use crate::support::{Frame, Nginx};
+use crate::support::Nginx;
+use crate::support::websocket::{handshake, inflated};
 
 const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits";
-
-fn inflated(frame: &Frame) -> Vec<u8> {
-    let mut out = Vec::new();
-    let compressed = [&frame.payload[..], &[0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff]].concat();
-    DeflateDecoder::new(&compressed[..]).read_to_end(&mut out).expect("a compressed payload");
-    out
-}
 
 /// Binary in, binary out, past the template; others see it in the template.
 #[tokio::test]
@@ -85,71 +74,6 @@ async fn compression() {
     let narrow = "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9";
     let left = nginx.socket_with("/zip/z", &[narrow]).await;
     assert_eq!(left.head.header("sec-websocket-extensions"), None);
-}
-
-/// Compressed messages from the client: counted, checked and published decompressed; a bomb is 1009.
-#[tokio::test]
-async fn compressed_messages_from_clients() {
-    let nginx = Nginx::builder()
-        .websocket(
-            "zip",
-            "push_stream_websocket_deflate on; push_stream_websocket_allow_publish on;
-             push_stream_websocket_max_message_size 1000;",
-        )
-        .start()
-        .await;
-    let mut socket = nginx.socket_with("/zip/c", &[OFFER]).await;
-    // RFC 7692 section 7.2.3.1, whole and in fragments with a ping in between.
-    let hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
-    socket.send(0xc1, hello).await;
-    socket.text("Hello").await;
-    socket.send(0x41, &hello[..3]).await;
-    socket.send(0x89, b"p").await;
-    socket.expect(0x8a, b"p").await;
-    socket.send(0x80, &hello[3..]).await;
-    socket.text("Hello").await;
-    socket.send(0x81, b"plain").await;
-    socket.text("plain").await;
-
-    let mut zeroes = Vec::new();
-    flate2::read::DeflateEncoder::new(&[b'0'; 500_000][..], flate2::Compression::best())
-        .read_to_end(&mut zeroes)
-        .expect("compression");
-    assert!(zeroes.len() < 1000);
-    for (payload, code) in [(&zeroes[..], 1009), (b"\xff\xff\xff", 1007)] {
-        let mut socket = nginx.socket_with("/zip/c", &[OFFER]).await;
-        socket.send(0xc1, payload).await;
-        socket.fails_with(code).await;
-    }
-    // RSV1 in a continuation or a control frame is no compression.
-    for bytes in [[frame(0x41, b""), frame(0xc0, b"")].concat(), frame(0xc9, b"")] {
-        let mut socket = nginx.socket_with("/zip/c", &[OFFER]).await;
-        socket.raw.send(bytes).await;
-        socket.fails_with(1002).await;
-    }
-}
-
-/// WS-GAP-18: exactly one offered subprotocol is echoed, or none.
-#[tokio::test]
-async fn subprotocols() {
-    let nginx = Nginx::builder()
-        .websocket("chat", "push_stream_websocket_subprotocol v1 v2;")
-        .websocket("none", "")
-        .start()
-        .await;
-    for (target, offer, chosen) in [
-        ("/chat/s", "v3, v2, v1", Some("v2")),
-        ("/chat/s", "V1", None),
-        ("/chat/s", "v3", None),
-        ("/none/s", "v1", None),
-    ] {
-        let offer = format!("Sec-WebSocket-Protocol: {offer}");
-        let socket = nginx.socket_with(target, &[&offer]).await;
-        assert_eq!(socket.head.header("sec-websocket-protocol"), chosen, "{offer}");
-    }
-    let two = ["Sec-WebSocket-Protocol: v3", "Sec-WebSocket-Protocol: v1"];
-    let socket = nginx.socket_with("/chat/s", &two).await;
-    assert_eq!(socket.head.header("sec-websocket-protocol"), Some("v1"));
 }
 
 /// WS-GAP-19: pages of other origins are kept out with 403.

@@ -1,101 +1,183 @@
-//! The same through a client library that is not ours.
+//! The same through a client library that is not ours, by every way to the server.
+
+use std::net::Ipv4Addr;
 
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::{self, CloseFrame};
+use tokio_tungstenite::tungstenite::{Error, handshake::client::Request};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::support::tls::Trust;
-use crate::support::{Nginx, in_time};
-use crate::{MESSAGES, builder};
+use crate::support::scenarios::{self, Message, Visitor};
+use crate::support::{Nginx, Way, in_time};
 
-type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
-async fn connect(nginx: &Nginx, target: &str) -> Client {
-    let url = format!("ws://127.0.0.1:{}{target}", nginx.port);
-    in_time("a client's handshake", connect_async(url)).await.expect("a handshake").0
+/// tokio-tungstenite, and how it reaches the server.
+struct Library(Way);
+
+pub struct Socket {
+    client: WebSocketStream<Box<dyn Wire>>,
+    protocol: String,
 }
 
-async fn next(client: &mut Client) -> Message {
-    let message = in_time("a client's message", client.next()).await;
-    message.expect("an open connection").expect("a message")
+impl Library {
+    async fn connect(&self, request: Request) -> Result<Socket, Error> {
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.0.port)).await.expect("connect");
+        socket.set_nodelay(true).expect("TCP_NODELAY");
+        let stream: Box<dyn Wire> = match &self.0.tls {
+            Some(trust) => Box::new(trust.handshake(socket, false).await.expect("a TLS handshake")),
+            None => Box::new(socket),
+        };
+        let (client, answer) = in_time("a handshake", client_async(request, stream)).await?;
+        let protocol = answer.headers().get("Sec-WebSocket-Protocol");
+        let protocol = protocol.map(|value| value.to_str().expect("a token").to_owned());
+        Ok(Socket { client, protocol: protocol.unwrap_or_default() })
+    }
+
+    async fn refused(&self, target: &str, origin: Option<&'static str>) -> StatusCode {
+        let mut request = request(target);
+        if let Some(origin) = origin {
+            request.headers_mut().insert("Origin", HeaderValue::from_static(origin));
+        }
+        match self.connect(request).await {
+            Err(Error::Http(answer)) => answer.status(),
+            other => panic!("{:?}", other.map(|_| "a socket")),
+        }
+    }
 }
 
-async fn text(client: &mut Client) -> String {
-    loop {
-        match next(client).await {
-            Message::Text(text) => return text.to_string(),
-            Message::Ping(_) | Message::Pong(_) => {}
+fn request(target: &str) -> Request {
+    format!("ws://localhost{target}").into_client_request().expect("a request")
+}
+
+impl Visitor for Library {
+    type Socket = Socket;
+
+    async fn open(&self, target: &str, protocols: &[&str]) -> Socket {
+        let mut request = request(target);
+        if !protocols.is_empty() {
+            let value = HeaderValue::from_str(&protocols.join(", ")).expect("a value");
+            request.headers_mut().insert("Sec-WebSocket-Protocol", value);
+        }
+        self.connect(request).await.expect("a handshake")
+    }
+
+    async fn protocol(&self, socket: &Socket) -> String {
+        socket.protocol.clone()
+    }
+
+    async fn send(&self, socket: &mut Socket, message: Message) {
+        let message = match message {
+            Message::Text(text) => protocol::Message::text(text),
+            Message::Binary(bytes) => protocol::Message::binary(bytes),
+        };
+        in_time("a message to leave", socket.client.send(message)).await.expect("sent");
+    }
+
+    async fn receive(&self, socket: &mut Socket) -> Message {
+        loop {
+            let message =
+                in_time("a message", socket.client.next()).await.expect("an open connection");
+            match message.expect("a message") {
+                protocol::Message::Text(text) => return Message::Text(text.to_string()),
+                protocol::Message::Binary(bytes) => return Message::Binary(bytes.to_vec()),
+                protocol::Message::Ping(_) | protocol::Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    async fn close(&self, socket: &mut Socket, code: u16, reason: &str) {
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
+        socket.client.close(Some(frame)).await.expect("a close frame leaves");
+    }
+
+    async fn closed(&self, socket: &mut Socket) -> (u16, String) {
+        let end = loop {
+            match in_time("a close frame", socket.client.next()).await {
+                Some(Ok(protocol::Message::Close(None))) => break (1005, String::new()),
+                Some(Ok(protocol::Message::Close(Some(frame)))) => {
+                    break (frame.code.into(), frame.reason.to_string());
+                }
+                Some(Ok(protocol::Message::Ping(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        // The library tells an orderly end in one of these two ways.
+        match in_time("the end", socket.client.next()).await {
+            None | Some(Err(Error::ConnectionClosed)) => end,
             other => panic!("{other:?}"),
         }
     }
 }
 
-/// History, live messages, publishing, and the client's goodbye.
-#[tokio::test]
-async fn a_conversation() {
-    let nginx = Nginx::builder()
-        .websocket(
-            "talk",
-            &format!(
-                "{MESSAGES} push_stream_websocket_allow_publish on; push_stream_header_template HEAD;
-                 push_stream_ping_message_interval 100ms;"
-            ),
-        )
-        .start()
-        .await;
-    nginx.publish("t", "old").await;
-    let mut one = connect(&nginx, "/talk/t.b1").await;
-    let mut two = connect(&nginx, "/talk/t").await;
-    assert_eq!(text(&mut one).await, "HEAD");
-    assert_eq!(text(&mut one).await, "1 t old");
-    assert_eq!(text(&mut two).await, "HEAD");
-    let long = "\u{20ac}".repeat(50_000);
-    one.send(Message::text(long.clone())).await.expect("sent");
-    for client in [&mut one, &mut two] {
-        assert_eq!(text(client).await, format!("2 t {long}"));
-    }
-    let goodbye = CloseFrame { code: CloseCode::Library(4000), reason: "done".into() };
-    one.close(Some(goodbye)).await.expect("closed");
-    loop {
-        match in_time("the end", one.next()).await {
-            Some(Ok(Message::Close(frame))) => {
-                assert_eq!(frame.map(|frame| frame.code), Some(CloseCode::Library(4000)));
-            }
-            Some(Ok(_)) => {}
-            // The library tells an orderly end in one of these two ways.
-            None => break,
-            Some(Err(error)) => {
-                let closed = tokio_tungstenite::tungstenite::Error::ConnectionClosed;
-                assert_eq!(error.to_string(), closed.to_string());
-                break;
-            }
-        }
-    }
-    nginx.wait_stat("subscribers", 1).await;
-    nginx.delete("/pub?id=t").await;
-    assert_eq!(text(&mut two).await, "-2 t Channel deleted");
+async fn play(nginx: &Nginx, way: Way) {
+    scenarios::play(nginx, &Library(way)).await;
+    nginx.wait_stat("subscribers", 0).await;
 }
 
-/// Endings by the server, as a library sees them.
+/// Straight to four workers.
 #[tokio::test]
-async fn endings() {
-    let nginx = builder()
-        .websocket("coded", "push_stream_websocket_close_codes on;")
-        .websocket("plain", "")
+async fn the_scenarios_of_every_client() {
+    let nginx = scenarios::locations(Nginx::builder()).start().await;
+    play(&nginx, nginx.port.into()).await;
+}
+
+/// wss.
+#[tokio::test]
+async fn the_same_over_tls() {
+    let nginx = scenarios::locations(Nginx::builder()).tls().start().await;
+    let ways = nginx.ways().into_iter();
+    let (_, way) = ways.map(|(_, way)| ("", way)).find(|(_, way)| way.tls.is_some()).expect("TLS");
+    play(&nginx, way).await;
+}
+
+/// Through another nginx, which passes the upgrade on (docs/websocket.md), over TLS to that one.
+#[tokio::test]
+async fn the_same_through_a_proxy() {
+    let nginx = scenarios::locations(Nginx::builder()).start().await;
+    let pass = format!(
+        "proxy_pass http://127.0.0.1:{}; proxy_http_version 1.1;
+         proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;",
+        nginx.port
+    );
+    let proxy = Nginx::builder()
+        .no_module()
+        .http("map $http_upgrade $connection_upgrade { default upgrade; '' close; }")
+        .location("/", &pass)
+        .tls()
         .start()
         .await;
-    let mut coded = connect(&nginx, "/coded/e").await;
-    let mut plain = connect(&nginx, "/plain/e").await;
-    nginx.reload().await;
-    let Message::Close(Some(frame)) = next(&mut coded).await else { panic!("no code") };
-    assert_eq!(frame.code, CloseCode::Away);
-    let Message::Close(None) = next(&mut plain).await else { panic!("a code") };
-    let mut refused = connect(&nginx, "/plain/ALL").await;
-    let Message::Close(Some(frame)) = next(&mut refused).await else { panic!("no code") };
-    assert_eq!(frame.code, CloseCode::Policy);
-    assert!(frame.reason.contains("\"http_status\": 403"), "{}", frame.reason);
+    let plain = Library(proxy.port.into());
+    let mut socket = plain.open("/say/x", &[]).await;
+    plain.say(&mut socket, "through").await;
+    plain.text(&mut socket, "1 x through").await;
+    plain.close(&mut socket, 1000, "").await;
+    plain.closed(&mut socket).await;
+    let mut ways = proxy.ways().into_iter().map(|(_, way)| way);
+    play(&nginx, ways.find(|way| way.tls.is_some()).expect("TLS")).await;
+}
+
+/// WS-21, WS-22, WS-GAP-19: refusals in HTTP, which a library tells.
+#[tokio::test]
+async fn refusals_in_http() {
+    let nginx = Nginx::builder()
+        .websocket("own", "push_stream_websocket_allowed_origins https://a.example;")
+        .websocket("plain", "push_stream_websocket_refuse http;")
+        .expect_log("is not among push_stream_websocket_allowed_origins")
+        .start()
+        .await;
+    let library = Library(nginx.port.into());
+    let other = Some("https://b.example");
+    assert_eq!(library.refused("/own/a", other).await, StatusCode::FORBIDDEN);
+    assert_eq!(library.refused("/plain/ALL", None).await, StatusCode::FORBIDDEN);
+    assert_eq!(library.refused("/plain/", None).await, StatusCode::BAD_REQUEST);
+    library.open("/own/a", &[]).await;
 }
 
 /// Every client of a full house gets each message once, in order, and its close frame at a reload.
@@ -103,9 +185,10 @@ async fn endings() {
 async fn many_clients() {
     let _alone = crate::support::alone().await;
     let nginx = Nginx::builder().open_files(8192, 4096).websocket("many", "").start().await;
+    let library = Library(nginx.port.into());
     let mut clients = Vec::new();
     for _ in 0..500 {
-        clients.push(connect(&nginx, "/many/m").await);
+        clients.push(library.open("/many/m", &[]).await);
     }
     for n in 0..20 {
         nginx.publish_live("m", format!("{n}")).await;
@@ -113,18 +196,18 @@ async fn many_clients() {
     nginx.reload().await;
     for client in &mut clients {
         for n in 0..20 {
-            assert_eq!(text(client).await, n.to_string());
+            library.text(client, &n.to_string()).await;
         }
-        let Message::Close(None) = next(client).await else { panic!("no close frame") };
-        let _ = in_time("the end", client.next()).await;
+        assert_eq!(library.closed(client).await, (1005, String::new()));
     }
     nginx.wait_stat("subscribers", 0).await;
 }
 
-/// Over TLS, messages larger than any buffer, in both directions, and the goodbye.
+/// Over TLS, messages larger than any buffer, none of which is read before all were published: the
+/// socket is full meanwhile.
 #[tokio::test]
-async fn over_tls() {
-    let nginx = builder()
+async fn large_messages_over_tls() {
+    let nginx = Nginx::builder()
         .tls()
         .websocket(
             "wide",
@@ -132,24 +215,19 @@ async fn over_tls() {
         )
         .start()
         .await;
-    let socket = TcpStream::connect(("127.0.0.1", nginx.tls_port())).await.expect("connect");
-    let trust = Trust::in_certificate_of(nginx.dir());
-    let stream = trust.handshake(socket, false).await.expect("a TLS handshake");
-    let opened = in_time("a handshake", client_async("ws://localhost/wide/t", stream)).await;
-    let mut client = opened.expect("a handshake").0;
+    let mut ways = nginx.ways().into_iter().map(|(_, way)| way);
+    let library = Library(ways.find(|way| way.tls.is_some()).expect("TLS"));
+    let mut client = library.open("/wide/t", &[]).await;
     let texts: Vec<String> = (1..=12).map(|n| format!("{n} ").repeat(100_000 + n)).collect();
-    // None of them is read before all were published: the socket is full meanwhile.
     for text in &texts {
         nginx.publish_live("t", text).await;
     }
     for text in &texts {
-        let message = in_time("a message", client.next()).await.expect("open").expect("a message");
-        assert!(message.into_text().expect("text").as_str() == text.as_str());
+        library.text(&mut client, text).await;
     }
-    client.send(Message::text(texts[0].clone())).await.expect("sent");
-    let message = in_time("a message", client.next()).await.expect("open").expect("a message");
-    assert!(message.into_text().expect("text").as_str() == texts[0].as_str());
-    client.close(None).await.expect("closed");
-    while in_time("the end", client.next()).await.is_some_and(|message| message.is_ok()) {}
+    library.say(&mut client, &texts[0]).await;
+    library.text(&mut client, &texts[0]).await;
+    library.close(&mut client, 1000, "").await;
+    library.closed(&mut client).await;
     nginx.wait_stat("subscribers", 0).await;
 }

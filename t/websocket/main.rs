@@ -5,8 +5,12 @@ mod support;
 
 mod agreed;
 mod bounds;
+mod channels;
 mod clients;
 mod closing;
+mod configuration;
+mod conformance;
+mod crowd;
 mod frames;
 mod handshake;
 mod life;
@@ -14,6 +18,7 @@ mod messages;
 mod publishing;
 mod refusals;
 mod resume;
+mod transport;
 
 use support::{Builder, Nginx};
 
