@@ -142,9 +142,11 @@ impl Builder {
         self
     }
 
-    /// Serves pages from `html` in [`Nginx::dir`], for a browser.
+    /// Serves pages from `html` in [`Nginx::dir`], for a browser. Of the connections that it opens to
+    /// have them at hand, none keeps a worker from leaving for long.
     pub fn pages(self) -> Self {
-        self.location("~ [.]html$", "root html; types { text/html html; }")
+        self.server("client_header_timeout 1s;")
+            .location("~ [.]html$", "root html; types { text/html html; }")
     }
 
     /// One process, no master.

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::{Builder, Nginx};
+use super::{Builder, Nginx, wait_for};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -242,4 +242,9 @@ async fn reload_and_return(nginx: &Nginx, visitor: &impl Visitor) {
         let Message::Text(seen) = visitor.receive(&mut again).await else { panic!("no text") };
         assert!(seen.ends_with(&format!("|{text}")), "{seen}");
     }
+    // Nothing of those who left keeps the old workers.
+    wait_for("the old workers to leave", || async {
+        nginx.retiring_pids().is_empty().then_some(())
+    })
+    .await;
 }
