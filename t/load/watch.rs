@@ -1,0 +1,106 @@
+//! What nginx and the kernel say of the server, beside what the module says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use crate::support::process::{Pid, private_memory};
+use crate::support::{Nginx, wait_for};
+
+/// The figures of `stub_status`, without the connection that asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stub {
+    pub active: i64,
+    pub reading: i64,
+    pub writing: i64,
+    pub waiting: i64,
+}
+
+pub async fn stub(nginx: &Nginx) -> Stub {
+    let answer = nginx.get("/stub").await;
+    let numbers: Vec<i64> =
+        answer.text().split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [active, _, _, _, reading, writing, waiting] = numbers[..] else { panic!("{answer:?}") };
+    Stub { active: active - 1, reading, writing: writing - 1, waiting }
+}
+
+impl std::ops::Sub for Stub {
+    type Output = Stub;
+
+    fn sub(self, other: Stub) -> Stub {
+        Stub {
+            active: self.active - other.active,
+            reading: self.reading - other.reading,
+            writing: self.writing - other.writing,
+            waiting: self.waiting - other.waiting,
+        }
+    }
+}
+
+/// The zone's memory in use, in bytes (STAT-71).
+pub async fn zone_used(nginx: &Nginx) -> u64 {
+    let call = nginx.call("GET", "/stats").header("Accept", "text/plain; version=0.0.4");
+    let answer = call.send().await;
+    let line = answer.text().lines().find(|line| line.starts_with("push_stream_zone_used_bytes "));
+    let number = line.and_then(|line| line.split(' ').nth(1)?.parse().ok());
+    number.unwrap_or_else(|| panic!("no such gauge in {answer:?}"))
+}
+
+/// What the descriptors of a worker are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Descriptors {
+    /// TCP connections.
+    pub connections: u64,
+    /// Everything else: logs, listening sockets, channels to the other workers, events.
+    pub others: usize,
+}
+
+pub fn descriptors(worker: Pid) -> Descriptors {
+    let connected = connected_sockets(worker);
+    let mut found = Descriptors::default();
+    for entry in fs::read_dir(format!("/proc/{worker}/fd")).into_iter().flatten().flatten() {
+        let target = fs::read_link(entry.path()).unwrap_or_default().display().to_string();
+        match connected.contains(&target) {
+            true => found.connections += 1,
+            false => found.others += 1,
+        }
+    }
+    found
+}
+
+/// As /proc/PID/fd names them. Listening sockets have state 0A.
+fn connected_sockets(worker: Pid) -> BTreeSet<String> {
+    let table = fs::read_to_string(format!("/proc/{worker}/net/tcp")).unwrap_or_default();
+    table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|fields| fields[3] != "0A")
+        .map(|fields| format!("socket:[{}]", fields[9]))
+        .collect()
+}
+
+/// Subscribers by worker, as the statistics say.
+pub async fn by_worker(nginx: &Nginx) -> BTreeMap<Pid, u64> {
+    let stats = nginx.stats().await;
+    let workers = stats["by_worker"].as_array().expect("workers").iter();
+    let number = |value: &serde_json::Value| {
+        value.as_u64().or_else(|| value.as_str()?.parse().ok()).expect("a number")
+    };
+    workers.map(|worker| (number(&worker["pid"]) as Pid, number(&worker["subscribers"]))).collect()
+}
+
+/// Waits until each worker counts as many subscribers as it has connections, in sum `total` (STAT-59,
+/// STAT-60, LIFE-76): every connection but the one that asks is a subscriber's.
+pub async fn wait_workers(nginx: &Nginx, total: u64) {
+    wait_for(&format!("{total} subscribers, each counted where it is"), || async {
+        let counted = by_worker(nginx).await;
+        let exact = counted.iter().all(|(&pid, &n)| descriptors(pid).connections == n);
+        (exact && counted.values().sum::<u64>() == total).then_some(())
+    })
+    .await
+}
+
+/// The largest private memory of a worker, in bytes.
+pub fn largest_worker(nginx: &Nginx) -> u64 {
+    nginx.worker_pids().into_iter().map(private_memory).max().expect("workers")
+}
