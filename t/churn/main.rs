@@ -12,12 +12,10 @@ use std::time::{Duration, Instant};
 use load::random::Random;
 use load::readers::Place;
 use load::watch::{self, Descriptors, Stub};
-use load::{Account, DOOMED, KEPT, Load, conf, disturb};
-use support::{Nginx, Raw, wait_for};
+use load::{Account, Load, conf, counts, disturb};
+use support::{Nginx, wait_for};
 
 const WORKERS: usize = 4;
-/// Long polls that wait while everything is counted.
-const SITTERS: usize = 6;
 /// More than a worker needs for this load, far less than one that leaks.
 const LARGEST_WORKER: u64 = 64 * 1024 * 1024;
 
@@ -65,6 +63,12 @@ async fn churn(seconds: u64, rounds: &[Trouble], at_least: Duration) {
             books.stub,
         );
     }
+    // New workers, which were sent nothing yet.
+    nginx.reload().await;
+    wait_for("the zone to be as it was at the start", || async {
+        (watch::zone_used(&nginx).await == books.empty).then_some(())
+    })
+    .await;
 }
 
 impl Trouble {
@@ -97,84 +101,36 @@ impl Books {
         Books { empty, full: None, stub, others: others(nginx) }
     }
 
-    /// With known connections: those of the readers, and of long polls that wait.
     async fn check_living(&mut self, nginx: &Nginx, places: &[Arc<Place>], trouble: Trouble) {
-        let mut sitters = Vec::new();
-        for n in 0..SITTERS {
-            let mut sitter = Raw::connect(nginx.port).await;
-            sitter.request(&format!("GET /wait/{}/sitters", KEPT[n % 3]), &[]).await;
-            sitters.push(sitter);
-        }
-        let living = places.len() + SITTERS;
-        nginx.wait_stat("subscribers", living as u64).await;
-        watch::wait_workers(nginx, living as u64).await;
-        for (n, channel) in KEPT.iter().enumerate() {
-            let readers = places.iter().filter(|place| place.channels.contains(channel)).count();
-            let waiting = (0..SITTERS).filter(|sitter| sitter % 3 == n).count();
-            let subscribers = nginx.channel_stat(channel, "subscribers").await;
-            assert_eq!(subscribers, (readers + waiting) as u64, "{channel}");
-        }
-        assert_eq!(nginx.channel_stat("sitters", "subscribers").await, SITTERS as u64);
-        for channel in DOOMED {
-            assert_eq!(nginx.channel_stat(channel, "subscribers").await, 0, "{channel}");
-        }
-        self.check_totals(nginx).await;
+        let (sitters, living) = counts::check_living(nginx, places).await;
         if !trouble.kills() {
             let living = living as i64;
             let expected = Stub { active: living, reading: 0, writing: living, waiting: 0 };
-            wait_for(&format!("{expected:?}"), || async {
-                (watch::stub(nginx).await - self.stub == expected).then_some(())
-            })
-            .await;
+            watch::wait_stub(nginx, self.stub, expected).await;
         }
+        drop(sitters);
     }
 
-    /// The totals are the sums over the channels.
-    async fn check_totals(&self, nginx: &Nginx) {
-        wait_for("totals that are the sums of the channels", || async {
-            let (stats, channels) = (nginx.stats().await, all_channels(nginx).await);
-            let stored = |channel: &serde_json::Value| channel["stored_messages"].as_u64();
-            let sum: u64 = channels.iter().map(|channel| stored(channel).expect("a number")).sum();
-            (stats["stored_messages"] == sum && stats["channels"] == channels.len()).then_some(())
-        })
-        .await;
-    }
-
-    /// Without connections; then without channels; then with the same contents as in every round.
+    /// Without connections and channels; then with the same contents as in every round.
     async fn check_empty(&mut self, nginx: &Nginx, trouble: Trouble) {
-        watch::wait_workers(nginx, 0).await;
-        for channel in all_channels(nginx).await {
-            let id = channel["channel"].as_str().expect("an id");
-            assert_eq!(channel["subscribers"], 0, "{channel}");
-            assert_eq!(nginx.delete(&format!("/pub?id={id}")).await.status, 200);
-        }
-        for field in ["channels", "subscribers", "stored_messages", "channels_in_delete"] {
-            nginx.wait_stat(field, 0).await;
-        }
-        wait_for("the zone to be as empty as it was", || async {
-            (watch::zone_used(nginx).await == self.empty).then_some(())
-        })
-        .await;
-
+        counts::check_empty(nginx, self.empty).await;
+        let before = watch::zone_used(nginx).await;
         for n in 0..200 {
             nginx.publish(&format!("fixed{}", n % 7), "f".repeat(n * 10 + 1)).await;
         }
-        let full = watch::zone_used(nginx).await;
+        let full = watch::zone_used(nginx).await - before;
         assert_eq!(*self.full.get_or_insert(full), full, "bytes for the same contents");
         for n in 0..7 {
             assert_eq!(nginx.delete(&format!("/pub?id=fixed{n}")).await.status, 200);
         }
-        assert_eq!(watch::zone_used(nginx).await, self.empty);
+        assert_eq!(watch::zone_used(nginx).await, before);
 
         let stub = watch::stub(nginx).await;
         if trouble.kills() {
             // nginx does not take back what it counted for a process that was killed.
             self.stub = stub;
         }
-        wait_for("nginx's own counts to be as they were", || async {
-            (watch::stub(nginx).await == self.stub).then_some(())
-        })
-        .await;
+        watch::wait_stub(nginx, self.stub, Stub::default()).await;
         wait_for("as many descriptors as at the start", || async {
             (others(nginx) == self.others).then_some(())
         })
@@ -182,11 +138,6 @@ impl Books {
         let largest = watch::largest_worker(nginx);
         assert!(largest < LARGEST_WORKER, "{largest} bytes");
     }
-}
-
-async fn all_channels(nginx: &Nginx) -> Vec<serde_json::Value> {
-    let answer = nginx.get("/stats?id=ALL").await.json();
-    answer["infos"].as_array().expect("a list").clone()
 }
 
 /// Descriptors that are no connections, of each worker.

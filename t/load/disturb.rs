@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::conf;
 use super::random::Random;
-use crate::support::{Client, Nginx};
+use crate::support::{Client, Nginx, Raw};
 
 /// Kills workers with SIGKILL at random moments, each when the one before was replaced.
 pub async fn kill(nginx: &Nginx, count: usize, random: &mut Random) {
@@ -40,4 +40,13 @@ pub async fn fill(nginx: &Nginx) {
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(nginx.delete("/pub?id=bulk").await.status, 200);
+}
+
+/// So many idle connections that no worker has a descriptor left, for a moment.
+pub async fn exhaust(nginx: &Nginx, connections: usize) {
+    let mut idle = Vec::new();
+    for _ in 0..connections {
+        idle.push(Raw::connect(nginx.port).await);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
 }

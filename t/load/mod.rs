@@ -8,6 +8,7 @@
 #![allow(dead_code)]
 
 pub mod conf;
+pub mod counts;
 pub mod disturb;
 pub mod ledger;
 pub mod publishers;

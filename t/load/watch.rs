@@ -7,7 +7,7 @@ use crate::support::process::{Pid, private_memory};
 use crate::support::{Nginx, wait_for};
 
 /// The figures of `stub_status`, without the connection that asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Stub {
     pub active: i64,
     pub reading: i64,
@@ -36,6 +36,17 @@ impl std::ops::Sub for Stub {
     }
 }
 
+/// Waits until the figures differ from `before` by exactly this.
+pub async fn wait_stub(nginx: &Nginx, before: Stub, difference: Stub) {
+    let mut seen = stub(nginx).await - before;
+    let start = std::time::Instant::now();
+    while seen != difference {
+        assert!(start.elapsed() < crate::support::DEADLINE, "{seen:?} instead of {difference:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        seen = stub(nginx).await - before;
+    }
+}
+
 /// The zone's memory in use, in bytes (STAT-71).
 pub async fn zone_used(nginx: &Nginx) -> u64 {
     let call = nginx.call("GET", "/stats").header("Accept", "text/plain; version=0.0.4");
@@ -43,6 +54,23 @@ pub async fn zone_used(nginx: &Nginx) -> u64 {
     let line = answer.text().lines().find(|line| line.starts_with("push_stream_zone_used_bytes "));
     let number = line.and_then(|line| line.split(' ').nth(1)?.parse().ok());
     number.unwrap_or_else(|| panic!("no such gauge in {answer:?}"))
+}
+
+/// What a worker that was sent a message keeps, so that the next one needs no memory.
+const MAIL_BLOCK: u64 = 128;
+
+/// Waits until exactly so many bytes are in use, and what the mailboxes of the workers keep.
+pub async fn wait_used(nginx: &Nginx, bytes: u64) {
+    let mailboxes = nginx.worker_pids().len() as u64;
+    for _ in 0..1000 {
+        let more = zone_used(nginx).await.checked_sub(bytes);
+        if more.is_some_and(|more| more % MAIL_BLOCK == 0 && more / MAIL_BLOCK <= mailboxes) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let used = zone_used(nginx).await;
+    panic!("{used} bytes of the zone are in use instead of {bytes}: {}", nginx.stats().await);
 }
 
 /// What the descriptors of a worker are.

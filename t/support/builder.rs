@@ -42,6 +42,9 @@ pub struct Builder {
     pub(super) connections: usize,
     pub(super) module: bool,
     pub(super) single: bool,
+    pub(super) daemon: bool,
+    user: Option<String>,
+    events: String,
     pub(super) http2_port: Option<u16>,
     pub(super) tls_port: Option<u16>,
     pub(super) expected: Vec<String>,
@@ -69,6 +72,9 @@ impl Default for Builder {
             connections: 4096,
             module: true,
             single: false,
+            daemon: false,
+            user: None,
+            events: String::new(),
             http2_port: None,
             tls_port: None,
             expected: Vec::new(),
@@ -123,6 +129,30 @@ impl Builder {
     pub fn open_files(mut self, limit: u64, connections: usize) -> Self {
         self.open_files = Some(limit);
         self.connections = connections;
+        self
+    }
+
+    /// `worker_connections`.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// Directives of the block `events`.
+    pub fn events(mut self, directives: &str) -> Self {
+        self.events = directives.into();
+        self
+    }
+
+    /// Whom the workers of a master that is root run as; else they are who the master is.
+    pub fn user(mut self, name: &str) -> Self {
+        self.user = Some(name.into());
+        self
+    }
+
+    /// The process that is started ends when the master runs in the background.
+    pub fn daemon(mut self) -> Self {
+        self.daemon = true;
         self
     }
 
@@ -253,12 +283,16 @@ impl Builder {
         let mut arguments: Vec<PathBuf> =
             vec!["-p".into(), dir.into(), "-e".into(), log, "-c".into(), conf.into()];
         if self.sample.is_some() {
-            arguments.extend(["-g".into(), format!("daemon off; {}", user()).into()]);
+            arguments.extend(["-g".into(), format!("daemon off; {}", user(None)).into()]);
         }
         arguments
     }
 
     pub(super) fn write(&self, dir: &Path, port: u16) -> PathBuf {
+        if self.user.is_some() {
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(dir, open).expect("a directory of one's own");
+        }
         // In one step, because nginx may be reading it for an earlier reload.
         let (path, new) = (dir.join("nginx.conf"), dir.join("nginx.conf.new"));
         let text = match &self.sample {
@@ -305,13 +339,15 @@ impl Builder {
         }
         let _ = write!(
             out,
-            "{}worker_processes {};\ndaemon off;\npid {dir}/nginx.pid;\nerror_log {dir}/error.log \
-             info;\n{}events {{ worker_connections {}; }}\nhttp {{\n    access_log off;\n    \
+            "{}worker_processes {};\ndaemon {};\npid {dir}/nginx.pid;\nerror_log {dir}/error.log \
+             info;\n{}events {{ worker_connections {}; {} }}\nhttp {{\n    access_log off;\n    \
              default_type text/plain;\n    client_max_body_size 64m;\n    keepalive_requests 1000000;\n",
-            user(),
+            user(self.user.as_deref()),
             self.workers,
+            if self.daemon { "on" } else { "off" },
             self.main,
-            self.connections
+            self.connections,
+            self.events
         );
         for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
             let _ = writeln!(out, "    {kind}_temp_path {dir}/{kind};");
@@ -329,10 +365,11 @@ impl Builder {
     }
 }
 
-/// Workers of a master that is root read what it wrote.
-fn user() -> &'static str {
+/// Workers of a master that is root read what it wrote, unless they are to be somebody else.
+fn user(name: Option<&str>) -> String {
     // SAFETY: geteuid only reads.
-    if unsafe { libc::geteuid() } == 0 { "user root; " } else { "" }
+    let is_root = unsafe { libc::geteuid() } == 0;
+    if is_root { format!("user {}; ", name.unwrap_or("root")) } else { String::new() }
 }
 
 /// The directories that a sample takes for granted, and its text with this test's module and port.

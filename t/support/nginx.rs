@@ -113,6 +113,11 @@ impl Nginx {
     }
 
     pub fn master_pid(&self) -> Pid {
+        if self.builder.daemon {
+            let text = std::fs::read_to_string(self.dir.path().join("nginx.pid"));
+            let pid = text.ok().and_then(|text| text.trim().parse().ok());
+            return pid.unwrap_or(self.master.id() as Pid);
+        }
         self.master.id() as Pid
     }
 
@@ -304,7 +309,8 @@ impl Nginx {
         process::send_signal(master, libc::SIGTERM);
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {
-            if matches!(self.master.try_wait(), Ok(Some(_))) {
+            let ended = matches!(self.master.try_wait(), Ok(Some(_)));
+            if ended && !process::is_alive(master) {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -140,6 +140,25 @@ impl Raw {
         RawAnswer { status_line, headers, body: Vec::new() }
     }
 
+    /// Status line and headers; none if the server closes instead.
+    pub async fn head_or_close(&mut self) -> Option<RawAnswer> {
+        while find(&self.unread, b"\r\n\r\n").is_none() {
+            if !self.more().await {
+                return None;
+            }
+        }
+        Some(self.head().await)
+    }
+
+    /// Status line and headers; none as soon as there is a reason not to expect them.
+    pub async fn head_unless(&mut self, reason: impl Fn() -> bool) -> Option<RawAnswer> {
+        let given_up = super::wait_for("an answer, or none", || async { reason().then_some(()) });
+        tokio::select! {
+            head = self.head() => Some(head),
+            () = given_up => None,
+        }
+    }
+
     /// One complete answer, by Content-Length or chunks.
     pub async fn answer(&mut self) -> RawAnswer {
         let mut answer = self.head().await;
@@ -210,6 +229,24 @@ impl Raw {
     /// Shuts down the sending side.
     pub async fn half_close(&mut self) {
         self.socket.shutdown().await.expect("shutdown");
+    }
+
+    /// Goes away without a word to the server, as a machine that loses power; whatever the server sends
+    /// after that is answered with a reset. Without the privilege to do so, resets at once.
+    pub fn vanish(self) {
+        use std::os::fd::AsRawFd as _;
+        let set = |level, name, value: *const libc::c_void, size: usize| {
+            let size = size as libc::socklen_t;
+            // SAFETY: the option's value is of the size said; the socket is open.
+            unsafe { libc::setsockopt(self.socket.as_raw_fd(), level, name, value, size) }
+        };
+        let (on, at_once) = (1 as libc::c_int, libc::linger { l_onoff: 1, l_linger: 0 });
+        let on_ptr = (&raw const on).cast();
+        // A socket in repair is closed without a segment.
+        if set(libc::IPPROTO_TCP, libc::TCP_REPAIR, on_ptr, size_of_val(&on)) != 0 {
+            let option = (&raw const at_once).cast();
+            set(libc::SOL_SOCKET, libc::SO_LINGER, option, size_of_val(&at_once));
+        }
     }
 
     fn show(&self) -> String {

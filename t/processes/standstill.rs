@@ -1,0 +1,91 @@
+//! A worker that stands still for a while, as one does that is being traced or swapped out.
+
+use crate::connection_to;
+use crate::support::process::send_signal;
+use crate::support::{self, Nginx, Raw};
+
+const MESSAGES: usize = 200;
+const LARGE: usize = 20_000;
+
+async fn post(publisher: &mut Raw, target: &str, text: &str) -> u16 {
+    let length = format!("Content-Length: {}", text.len());
+    publisher.request(&format!("POST {target}"), &[&length]).await;
+    publisher.send(text).await;
+    publisher.answer().await.status()
+}
+
+fn text(n: usize) -> String {
+    format!("{n:x<LARGE$}")
+}
+
+/// LIFE-44, LIFE-58, STAT-71: what waits for a worker that stands still is bounded: unstored messages take
+/// a quarter of the zone and no more, whoever publishes is answered 200 and subscribers elsewhere get
+/// everything. Stored ones are all kept for it, until the zone is full. When it goes on, its
+/// subscribers get what waited, in order, and then everything that is published.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_stands_still() {
+    let _alone = support::alone().await;
+    let nginx = Nginx::builder()
+        .workers(2)
+        .zone("8m")
+        .location("/pid", "return 200 $pid;")
+        .subscriber(
+            "all",
+            r#"push_stream_subscriber_max_pending 64m;
+            push_stream_message_template "~id~ ~text~\n";"#,
+        )
+        .expect_log("takes its messages too slowly")
+        .start()
+        .await;
+    let pids: Vec<_> = nginx.worker_pids().into_iter().collect();
+    let mut publisher = connection_to(&nginx, pids[0]).await;
+    let mut statistics = connection_to(&nginx, pids[0]).await;
+    let mut beside = connection_to(&nginx, pids[0]).await;
+    beside.request("GET /all/stored/live", &[]).await;
+    assert_eq!(beside.head().await.status(), 200);
+    let mut behind = Vec::new();
+    for channel in ["stored", "live", "stored"] {
+        let mut raw = connection_to(&nginx, pids[1]).await;
+        raw.request(&format!("GET /all/{channel}"), &[]).await;
+        assert_eq!(raw.head().await.status(), 200);
+        behind.push(raw);
+    }
+
+    send_signal(pids[1], libc::SIGSTOP);
+    // 4 MB unstored: twice what may wait. Then as much stored as the rest of the zone takes in any case.
+    for n in 1..=MESSAGES {
+        assert_eq!(post(&mut publisher, "/live?id=live", &text(n)).await, 200, "message {n}");
+        beside.expect_chunk(format!("{n} {}\n", text(n))).await;
+    }
+    for n in 1..=MESSAGES {
+        assert_eq!(post(&mut publisher, "/pub?id=stored", &text(n)).await, 200, "message {n}");
+        beside.expect_chunk(format!("{n} {}\n", text(n))).await;
+    }
+    // Whoever does not need that worker is served.
+    statistics.request("GET /stats", &[]).await;
+    assert_eq!(statistics.answer().await.status(), 200);
+    send_signal(pids[1], libc::SIGCONT);
+
+    for raw in [0, 2] {
+        for n in 1..=MESSAGES {
+            behind[raw].expect_chunk(format!("{n} {}\n", text(n))).await;
+        }
+    }
+    // The unstored ones begin with the first, miss none between two that came, and then go on.
+    let mut came = 0;
+    assert_eq!(post(&mut publisher, "/live?id=live", "after").await, 200);
+    let last = format!("{} after\n", MESSAGES + 1);
+    loop {
+        let chunk = behind[1].chunk().await.expect("an open stream");
+        if chunk == last.as_bytes() {
+            break;
+        }
+        came += 1;
+        assert!(chunk == format!("{came} {}\n", text(came)).into_bytes(), "message {came}");
+    }
+    let quarter = 8 * 1024 * 1024 / 4 / LARGE;
+    assert!((quarter / 2..=quarter).contains(&came), "{came} of {MESSAGES}");
+    assert_eq!(nginx.log_lines("takes its messages too slowly").len(), 1);
+    drop((behind, beside));
+    nginx.wait_stat("subscribers", 0).await;
+}
