@@ -1,17 +1,13 @@
-//! The access log of subscribers over HTTP/2, where nginx counts whole frames.
+//! The access log of subscribers over HTTP/2, where nginx counts frames: their heads are no part of the body.
 
 use crate::access_log::{entry, logged};
+use crate::frames::Http2;
 use crate::support::{Nginx, wait_for};
-
-#[path = "../resilience/frames.rs"]
-mod frames;
-
-use frames::Http2;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 
-/// Bytes of the frames of a stream: of all its kinds, and of its DATA.
+/// Bytes of the frames of a stream, and what its DATA frames hold.
 fn frames_of(stream: u32, mut bytes: &[u8]) -> (usize, usize) {
     let (mut all, mut data) = (0, 0);
     while let [a, b, c, kind, _, s @ ..] = bytes {
@@ -19,7 +15,7 @@ fn frames_of(stream: u32, mut bytes: &[u8]) -> (usize, usize) {
         let id = u32::from_be_bytes([s[0], s[1], s[2], s[3]]);
         if id == stream && [DATA, HEADERS].contains(kind) {
             all += length;
-            data += if *kind == DATA { length } else { 0 };
+            data += if *kind == DATA { length - 9 } else { 0 };
         }
         bytes = &bytes[length..];
     }
