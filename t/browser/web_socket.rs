@@ -8,7 +8,7 @@ use crate::support::{Nginx, Page};
 const SCRIPT: &str = r#"<script>
     const sockets = [];
     function open_socket(target, protocols) {
-        const socket = new WebSocket(`ws://${location.host}${target}`, protocols);
+        const socket = new WebSocket(location.origin.replace("http", "ws") + target, protocols);
         const it = { socket, seen: [], opened: null, closed: null };
         // Both kinds of binary data, in turn.
         socket.binaryType = sockets.length % 2 ? "blob" : "arraybuffer";
@@ -154,4 +154,33 @@ async fn origins() {
         assert_eq!(closed, json!([1006, "", false]), "{target}");
         assert_eq!(page.value(&format!("sockets[{index}].opened")).await, json!(null));
     }
+}
+
+/// A page over TLS, which came by HTTP/2: its sockets have connections of their own, by HTTP/1.1.
+#[tokio::test]
+async fn over_tls() {
+    let nginx = scenarios::locations(Nginx::builder()).tls().pages().start().await;
+    let origin = format!("https://localhost:{}", nginx.tls_port());
+    let page = Page::open_at(&nginx, &origin, "secure", SCRIPT).await;
+    let by = "performance.getEntriesByType('navigation')[0].nextHopProtocol";
+    page.wait(by, "h2").await;
+    scenarios::conversation(&nginx, &page).await;
+    scenarios::any_text(&page).await;
+    scenarios::deletion(&nginx, &page).await;
+}
+
+/// WS-63: a connection that breaks is 1006 to a page, and not clean.
+#[tokio::test]
+async fn a_worker_dies() {
+    let nginx = scenarios::locations(Nginx::builder()).workers(1).pages().start().await;
+    let page = Page::open(&nginx, "broken", SCRIPT).await;
+    let mut socket = page.open("/say/k", &[]).await;
+    page.say(&mut socket, "alive").await;
+    page.text(&mut socket, "1 k alive").await;
+    nginx.kill_worker(*nginx.worker_pids().first().expect("a worker"));
+    let closed = page.ready(&format!("sockets[{}].closed", socket.index)).await;
+    assert_eq!(closed, json!([1006, "", false]));
+    nginx.all_workers().await;
+    let mut again = page.open("/say/k.b1", &[]).await;
+    page.text(&mut again, "1 k alive").await;
 }

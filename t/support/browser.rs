@@ -28,6 +28,11 @@ struct Browser {
 impl Page {
     /// Writes `html` where `nginx` serves pages from, and opens it.
     pub async fn open(nginx: &Nginx, name: &str, html: &str) -> Self {
+        Self::open_at(nginx, &format!("http://127.0.0.1:{}", nginx.port), name, html).await
+    }
+
+    /// The same at one of its other addresses.
+    pub async fn open_at(nginx: &Nginx, origin: &str, name: &str, html: &str) -> Self {
         static BROWSER: Mutex<Option<Browser>> = Mutex::const_new(None);
         let mut browser = BROWSER.lock().await;
         if browser.is_none() {
@@ -38,7 +43,7 @@ impl Page {
         std::fs::create_dir_all(nginx.dir().join("html")).expect("a directory");
         std::fs::write(nginx.dir().join("html").join(format!("{name}.html")), html)
             .expect("a file");
-        page.go(&format!("http://127.0.0.1:{}/{name}.html", nginx.port)).await;
+        page.go(&format!("{origin}/{name}.html")).await;
         page
     }
 
@@ -97,6 +102,8 @@ impl Browser {
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             // Some of the pages never finish loading.
             "pageLoadStrategy": "eager",
+            // A test's certificate is its own.
+            "acceptInsecureCerts": true,
             "goog:chromeOptions": {"args": arguments}, "timeouts": {"pageLoad": 20_000},
         }}});
         let session = browser.post("/session", capabilities).await;

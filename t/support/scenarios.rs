@@ -103,7 +103,7 @@ async fn history_and_live(nginx: &Nginx, visitor: &impl Visitor) {
 }
 
 /// WS-91, WS-96: what one says all hear.
-async fn conversation<V: Visitor>(nginx: &Nginx, visitor: &V) {
+pub async fn conversation<V: Visitor>(nginx: &Nginx, visitor: &V) {
     let mut one = visitor.open("/say/talk", &[]).await;
     let mut two = visitor.open("/say/talk", &[]).await;
     for n in 0..10 {
@@ -145,7 +145,7 @@ async fn subprotocols(visitor: &impl Visitor) {
 
 /// WS-51, WS-82, WS-108: characters of all planes, controls, and 1 MiB of them; plain, and compressed
 /// if the client wants that.
-async fn any_text(visitor: &impl Visitor) {
+pub async fn any_text(visitor: &impl Visitor) {
     let planes: String = (0..=16_u32)
         .flat_map(|plane| {
             [0, 1, 0x41, 0xe4, 0x20ac, 0xfeff, 0xfffd, 0xffff].map(|c| plane << 16 | c)
@@ -183,7 +183,7 @@ async fn goodbye(nginx: &Nginx, visitor: &impl Visitor) {
 }
 
 /// WS-63, WS-65, WS-66: the deleted message, the footer, and no code, or 1000.
-async fn deletion(nginx: &Nginx, visitor: &impl Visitor) {
+pub async fn deletion(nginx: &Nginx, visitor: &impl Visitor) {
     let mut plain = visitor.open("/foot/d1/d2", &[]).await;
     let mut coded = visitor.open("/coded/d1", &[]).await;
     visitor.text(&mut plain, "HEAD").await;

@@ -191,3 +191,67 @@ async fn slow_readers() {
     assert_eq!((seen.start, seen.payload.as_slice()), (0x81, &b"F"[..]));
     coded(&mut socket, 1013).await;
 }
+
+/// WS-GAP-16, RFC 6455 section 7.1.3: both sides close at the same time; there is one close frame from
+/// each, and the connection ends at once.
+#[tokio::test]
+async fn both_say_goodbye() {
+    let nginx = builder().workers(1).start().await;
+    for n in 0..30 {
+        let mut socket = nginx.socket(&format!("/ws/x{n}")).await;
+        let target = format!("/pub?id=x{n}");
+        let goodbye = crate::support::websocket::frame(0x88, closing(1000, "bye"));
+        let (_, answer) = tokio::join!(socket.raw.send(goodbye), nginx.delete(&target));
+        assert_eq!(answer.status, 200);
+        let mut seen = socket.frame().await;
+        if seen.start == 0x81 {
+            assert_eq!(seen.payload, format!("-2 x{n} Channel deleted").as_bytes());
+            seen = socket.frame().await;
+        }
+        assert_eq!(seen.start, 0x88);
+        assert!(seen.payload.is_empty() || seen.payload == 1000_u16.to_be_bytes(), "{seen:?}");
+        socket.raw.expect_close().await;
+    }
+    nginx.wait_stat("subscribers", 0).await;
+}
+
+/// WS-63: a worker that is killed, and a client that takes nothing for `send_timeout`: no last word.
+#[tokio::test]
+async fn without_a_word() {
+    let nginx = builder()
+        .workers(1)
+        .websocket(
+            "stuck",
+            "send_timeout 300ms; push_stream_subscriber_max_pending 64m;
+             push_stream_footer_template FOOT;",
+        )
+        .start()
+        .await;
+    let raw = crate::support::Raw::with_small_window(nginx.port).await;
+    let mut stuck = Socket::open(raw, "/stuck/s", &[]).await;
+    let text = "x".repeat(1_000_000);
+    for _ in 0..8 {
+        nginx.publish_live("s", &text).await;
+    }
+    nginx.wait_stat("subscribers", 0).await;
+    let rest = stuck.raw.until_close().await;
+    assert!(rest.len() < 8_000_000 && rest.ends_with(b"xxxx"), "{} bytes", rest.len());
+
+    let mut socket = nginx.socket("/ws/k").await;
+    nginx.kill_worker(*nginx.worker_pids().first().expect("a worker"));
+    socket.raw.expect_close().await;
+    nginx.all_workers().await;
+    nginx.wait_stat("subscribers", 0).await;
+}
+
+/// WS-89, WS-91: what a client said before it half-closed its connection counts.
+#[tokio::test]
+async fn last_words() {
+    let nginx = builder().start().await;
+    let mut socket = nginx.socket("/say/l").await;
+    let mut other = nginx.socket("/ws/l").await;
+    socket.send(0x81, "my last word").await;
+    socket.raw.half_close().await;
+    other.text("1 l my last word").await;
+    nginx.wait_channel_stat("l", "subscribers", 1).await;
+}

@@ -251,3 +251,28 @@ async fn no_pings_after_the_goodbye() {
     // Ten pings would fit into the time that the client has to answer.
     socket.raw.expect_close().await;
 }
+
+/// A location that asks another whether the client may enter, as `auth_request` does, and one that is
+/// reached by a rewrite.
+#[tokio::test]
+async fn behind_other_modules() {
+    let nginx = builder()
+        .location("= /may", "if ($cookie_pass != yes) { return 401; } return 204;")
+        .websocket("guarded", "auth_request /may; push_stream_websocket_allow_publish on;")
+        .location("/old/", "rewrite ^/old/(.*)$ /say/$1 last;")
+        .start()
+        .await;
+    let mut raw = nginx.raw().await;
+    let lines = handshake();
+    raw.request("GET /guarded/g", &lines.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let answer = raw.answer().await;
+    assert_eq!((answer.status(), answer.header("sec-websocket-accept")), (401, None));
+    assert!(nginx.channel("g").await.is_none());
+    let mut guarded = nginx.socket_with("/guarded/g", &["Cookie: pass=yes"]).await;
+    let mut moved = nginx.socket("/old/g").await;
+    for socket in [&mut guarded, &mut moved] {
+        socket.send(0x81, "inside").await;
+        socket.text("inside").await;
+    }
+    guarded.text("inside").await;
+}
