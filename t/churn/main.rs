@@ -97,7 +97,7 @@ impl Trouble {
 impl Books {
     async fn open(nginx: &Nginx) -> Books {
         watch::wait_workers(nginx, 0).await;
-        let (empty, stub) = (watch::zone_used(nginx).await, watch::stub(nginx).await);
+        let (empty, stub) = (watch::zone_used(nginx).await, watch::stub_when_empty(nginx).await);
         Books { empty, full: None, stub, others: others(nginx) }
     }
 
@@ -125,7 +125,7 @@ impl Books {
         }
         assert_eq!(watch::zone_used(nginx).await, before);
 
-        let stub = watch::stub(nginx).await;
+        let stub = watch::stub_when_empty(nginx).await;
         if trouble.kills() {
             // nginx does not take back what it counted for a process that was killed.
             self.stub = stub;

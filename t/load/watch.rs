@@ -23,6 +23,16 @@ pub async fn stub(nginx: &Nginx) -> Stub {
     Stub { active: active - 1, reading, writing: writing - 1, waiting }
 }
 
+/// The same when no connection is left; that of the last question may take a moment to close.
+pub async fn stub_when_empty(nginx: &Nginx) -> Stub {
+    wait_for("the end of all connections", || async {
+        let mut workers = nginx.worker_pids().into_iter();
+        workers.all(|pid| descriptors(pid).connections == 0).then_some(())
+    })
+    .await;
+    stub(nginx).await
+}
+
 impl std::ops::Sub for Stub {
     type Output = Stub;
 

@@ -89,3 +89,59 @@ async fn a_worker_that_stands_still() {
     drop((behind, beside));
     nginx.wait_stat("subscribers", 0).await;
 }
+
+/// LIFE-51, LIFE-58: stored messages that the channel has given up, too, are kept for a worker that stands
+/// still, until the zone is full: then publishers are refused, so that nothing acknowledged is missed. When
+/// the worker goes on, or is killed, there is room at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_zone_filled_by_a_standstill() {
+    let _alone = support::alone().await;
+    let nginx = Nginx::builder()
+        .workers(2)
+        .zone("2m")
+        .http("push_stream_max_messages_stored_per_channel 3;")
+        .location("/pid", "return 200 $pid;")
+        .subscriber(
+            "all",
+            r#"push_stream_subscriber_max_pending 64m;
+               push_stream_message_template "~id~ ~text~\n";"#,
+        )
+        .expect_log("unable to allocate")
+        .start()
+        .await;
+    let pids: Vec<_> = nginx.worker_pids().into_iter().collect();
+    let mut publisher = connection_to(&nginx, pids[0]).await;
+    let mut behind = connection_to(&nginx, pids[1]).await;
+    behind.request("GET /all/s", &[]).await;
+    assert_eq!(behind.head().await.status(), 200);
+
+    let mut published = 0;
+    for round in 0..3 {
+        let victim = *nginx.worker_pids().iter().find(|&&pid| pid != pids[0]).expect("a worker");
+        send_signal(victim, libc::SIGSTOP);
+        let before = published;
+        while post(&mut publisher, "/pub?id=s", &text(published + 1)).await == 200 {
+            published += 1;
+        }
+        let count = published - before;
+        assert!((10..=2 * 1024 * 1024 / LARGE).contains(&count), "round {round}: {count} messages");
+        if round == 2 {
+            nginx.kill_worker(victim);
+        } else {
+            send_signal(victim, libc::SIGCONT);
+            for n in before + 1..=published {
+                behind.expect_chunk(format!("{n} {}\n", text(n))).await;
+            }
+        }
+        support::wait_for("room", || async {
+            let free = nginx.call("GET", "/stats").try_send().await.ok()?.json();
+            (free["stored_messages"] == 3).then_some(())
+        })
+        .await;
+    }
+    support::wait_for("room for a message", || async {
+        let answer = nginx.call("POST", "/pub?id=s").body(text(1)).try_send().await.ok()?;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+}
