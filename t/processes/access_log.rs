@@ -55,7 +55,6 @@ enum Ending {
     Deletion,
     /// `push_stream_subscriber_connection_ttl`, `push_stream_longpolling_connection_ttl`
     Ttl,
-    Reload,
 }
 
 /// A subscriber that counts what it is sent.
@@ -184,7 +183,6 @@ async fn one(nginx: &Nginx, mode: &'static str, direct: &str, ending: Ending) {
             held
         }
         Ending::Ttl => 1.0,
-        Ending::Reload => return,
     };
     if is_poll {
         own.read_head().await;

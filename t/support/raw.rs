@@ -15,6 +15,9 @@ pub struct Raw {
     unread: Vec<u8>,
 }
 
+/// A socket that is closed with this option sends a reset.
+const RESET: libc::linger = libc::linger { l_onoff: 1, l_linger: 0 };
+
 /// TCP, or TLS over it.
 trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
@@ -216,14 +219,7 @@ impl Raw {
 
     /// Ends the connection with a reset.
     pub fn reset(self) {
-        let zero = libc::linger { l_onoff: 1, l_linger: 0 };
-        let len = size_of::<libc::linger>() as libc::socklen_t;
-        // SAFETY: setsockopt reads `zero`; the descriptor is open as long as the socket lives.
-        let done = unsafe {
-            let value = std::ptr::from_ref(&zero).cast();
-            libc::setsockopt(self.descriptor, libc::SOL_SOCKET, libc::SO_LINGER, value, len)
-        };
-        assert_eq!(done, 0, "SO_LINGER");
+        self.set(libc::SOL_SOCKET, libc::SO_LINGER, &RESET).expect("SO_LINGER");
     }
 
     /// Shuts down the sending side.
@@ -234,19 +230,20 @@ impl Raw {
     /// Goes away without a word to the server, as a machine that loses power; whatever the server sends
     /// after that is answered with a reset. Without the privilege to do so, resets at once.
     pub fn vanish(self) {
-        use std::os::fd::AsRawFd as _;
-        let set = |level, name, value: *const libc::c_void, size: usize| {
-            let size = size as libc::socklen_t;
-            // SAFETY: the option's value is of the size said; the socket is open.
-            unsafe { libc::setsockopt(self.socket.as_raw_fd(), level, name, value, size) }
-        };
-        let (on, at_once) = (1 as libc::c_int, libc::linger { l_onoff: 1, l_linger: 0 });
-        let on_ptr = (&raw const on).cast();
+        let on: libc::c_int = 1;
         // A socket in repair is closed without a segment.
-        if set(libc::IPPROTO_TCP, libc::TCP_REPAIR, on_ptr, size_of_val(&on)) != 0 {
-            let option = (&raw const at_once).cast();
-            set(libc::SOL_SOCKET, libc::SO_LINGER, option, size_of_val(&at_once));
+        if self.set(libc::IPPROTO_TCP, libc::TCP_REPAIR, &on).is_err() {
+            self.reset();
         }
+    }
+
+    fn set<T>(&self, level: libc::c_int, name: libc::c_int, value: &T) -> std::io::Result<()> {
+        let len = size_of::<T>() as libc::socklen_t;
+        // SAFETY: setsockopt reads `value`; the descriptor is open as long as the socket lives.
+        let done = unsafe {
+            libc::setsockopt(self.descriptor, level, name, std::ptr::from_ref(value).cast(), len)
+        };
+        if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
     }
 
     fn show(&self) -> String {
