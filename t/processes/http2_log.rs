@@ -1,7 +1,7 @@
 //! The access log of subscribers over HTTP/2, where nginx counts frames: their heads are no part of the body.
 
 use crate::access_log::{entry, logged};
-use crate::frames::Http2;
+use crate::support::http2::Http2;
 use crate::support::{Nginx, wait_for};
 
 const DATA: u8 = 0;

@@ -1,8 +1,5 @@
 //! How many processes there are, as whom they run, what they run out of, and what they log.
 
-#[path = "../resilience/frames.rs"]
-#[allow(dead_code)]
-mod frames;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../load/watch.rs"]

@@ -1,6 +1,6 @@
 //! Subscribers over HTTP/2 in a worker that goes.
 
-use crate::frames::Http2;
+use crate::support::http2::Http2;
 use crate::{builder, old_workers, old_workers_gone};
 
 /// LIFE-94: nginx says GOAWAY as soon as it is told to go, so that the client sends further requests elsewhere;

@@ -1,10 +1,6 @@
 //! Reloads, stops and binary upgrades, and what becomes of subscribers (docs/spec/lifecycle.md sections 11
 //! to 13, docs/operations.md).
 
-// Bad behaviour is not what is needed of it here.
-#[allow(dead_code)]
-#[path = "../resilience/frames.rs"]
-mod frames;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,6 +1,6 @@
 //! Subscribers over HTTP/2 (without TLS, which takes the same way through nginx).
 
-use super::frames::Http2;
+use super::support::http2::Http2;
 use super::support::{self, Nginx};
 
 /// SUB-63: messages in order, the notice of a deletion, the footer, and the end of the stream, each

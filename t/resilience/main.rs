@@ -4,7 +4,6 @@
 mod support;
 
 mod fairness;
-mod frames;
 mod history;
 mod http2;
 mod leaving;

@@ -18,6 +18,7 @@ pub mod builder;
 pub mod client;
 pub mod event_source;
 pub mod hostile;
+pub mod http2;
 pub mod long_poll;
 pub mod nginx;
 pub mod process;

@@ -1,6 +1,6 @@
 //! A client that speaks HTTP/2 in frames made by hand, so that it can also behave badly.
 
-use super::support::{Nginx, Raw};
+use super::{Nginx, Raw};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
