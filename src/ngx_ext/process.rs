@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use nginx_sys::{
     NGX_HTTP_MODULE, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_core_conf_t, ngx_core_module,
-    ngx_cycle_t, ngx_exiting, ngx_pid, ngx_process, ngx_process_slot, ngx_terminate,
+    ngx_cycle_t, ngx_exiting, ngx_inherited, ngx_pid, ngx_process, ngx_process_slot, ngx_terminate,
     ngx_test_config,
 };
 
@@ -19,6 +19,12 @@ pub fn is_worker() -> bool {
     // SAFETY: set before any module's process hook is called.
     let process = unsafe { ngx_process } as u32;
     process == NGX_PROCESS_WORKER || process == NGX_PROCESS_SINGLE
+}
+
+/// The master was started by another one, on its listening sockets.
+pub fn has_inherited_sockets() -> bool {
+    // SAFETY: set when the process starts.
+    unsafe { ngx_inherited != 0 }
 }
 
 /// A worker that is to finish its requests and exit.

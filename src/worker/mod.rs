@@ -52,6 +52,8 @@ mod timers;
 #[cfg(feature = "nginx")]
 mod transmission;
 #[cfg(feature = "nginx")]
+mod upgrade;
+#[cfg(feature = "nginx")]
 mod wait;
 #[cfg(feature = "nginx")]
 mod wakeup;

@@ -7,7 +7,7 @@ use nginx_sys::{ngx_cycle_t, ngx_event_t};
 
 use super::leaving::Departure;
 use super::registry::Registry;
-use super::{CURRENT, Worker, direct, events, leaving, now, pace, wakeup};
+use super::{CURRENT, Worker, direct, events, leaving, now, pace, upgrade, wakeup};
 use crate::conf;
 use crate::ngx_ext::event::Event;
 use crate::ngx_ext::guard::{cycle_log, guard};
@@ -88,12 +88,16 @@ pub(super) fn notice(line: std::fmt::Arguments<'_>) {
 pub unsafe fn init_module(cycle: *mut ngx_cycle_t) {
     // SAFETY: the caller vouches for the cycle.
     unsafe {
+        let is_upgrade = upgrade::is_upgrade();
         let conf = conf::main_conf_of_cycle(cycle);
         let zone = conf.and_then(conf::MainConf::zone);
         let Some(zone) = zone.filter(|_| !process::is_test()) else { return };
         if let Some(main) = conf.and_then(conf::MainConf::main) {
             events::configure(zone, main, cycle);
             leaving::note_turn(zone.events_turn());
+            if is_upgrade {
+                upgrade::warn(cycle);
+            }
         }
         for module in direct::unknown(&process::http_modules(cycle)) {
             log::write(

@@ -45,7 +45,6 @@ async fn streams_end_behind_goaway() {
     nginx.reload().await;
     client.expect(1, "FOOT").await;
     assert_eq!(client.data(1).await, None);
-    client.expect_close().await;
     drop(client);
     old_workers_gone(&nginx).await;
 }

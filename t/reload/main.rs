@@ -9,6 +9,7 @@ mod exactly_once;
 mod http2;
 mod shutdown_timeout;
 mod stops;
+mod upgrade;
 
 use support::process::Pid;
 use support::{Builder, Nginx, wait_for};

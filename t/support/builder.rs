@@ -150,7 +150,8 @@ impl Builder {
         self
     }
 
-    /// The process that is started ends when the master runs in the background.
+    /// The process that is started ends when the master runs in the background. Only such a master can be
+    /// upgraded: nginx takes USR2 for a mistake while the process that started it lives.
     pub fn daemon(mut self) -> Self {
         self.daemon = true;
         self
@@ -286,6 +287,11 @@ impl Builder {
             arguments.extend(["-g".into(), format!("daemon off; {}", user(None)).into()]);
         }
         arguments
+    }
+
+    /// Puts this configuration in place for a server that is running, without telling it.
+    pub fn write_for(&self, nginx: &Nginx) {
+        self.write(nginx.dir(), nginx.port);
     }
 
     pub(super) fn write(&self, dir: &Path, port: u16) -> PathBuf {

@@ -26,6 +26,7 @@ pub mod raw;
 pub mod scenarios;
 pub mod stream;
 pub mod tls;
+pub mod upgrade;
 pub mod websocket;
 
 pub use browser::Page;

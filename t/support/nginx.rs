@@ -32,8 +32,12 @@ const LOUD: [&str; 5] = ["[emerg]", "[alert]", "[crit]", "[error]", "[warn]"];
 pub struct Nginx {
     pub port: u16,
     builder: Builder,
-    master: Child,
+    /// The process that was started: the master, unless that is a daemon.
+    started: Child,
+    pub(super) daemon: Option<Pid>,
     expected: Mutex<Vec<String>>,
+    /// Masters that a binary upgrade started.
+    pub(super) newer: Mutex<Vec<Pid>>,
     dir: tempfile::TempDir,
 }
 
@@ -56,9 +60,11 @@ impl Nginx {
             builder.http2_port = builder.http2_port.map(|_| free_port());
             builder.tls_port = builder.tls_port.map(|_| free_port());
             let conf = builder.write(dir.path(), port);
-            let master = spawn(&builder, dir.path(), &conf);
+            let started = spawn(&builder, dir.path(), &conf);
             let expected = Mutex::new(builder.expected.clone());
-            let nginx = Self { port, builder, master, expected, dir };
+            let newer = Mutex::default();
+            let daemon = None;
+            let mut nginx = Self { port, builder, started, daemon, expected, newer, dir };
             if nginx.came_up().await {
                 return nginx;
             }
@@ -66,20 +72,28 @@ impl Nginx {
         panic!("no free port for nginx");
     }
 
+    /// The process that was started has ended, and without an error.
+    pub(super) fn ended_well(&mut self) -> bool {
+        self.started.wait().is_ok_and(|status| status.success())
+    }
+
     /// False if the port was taken.
-    async fn came_up(&self) -> bool {
-        let up = wait_for("nginx to start", || async {
-            if !process::is_alive(self.master_pid()) || self.log().contains("still could not bind")
-            {
-                return Some(false);
-            }
-            if self.builder.single {
-                let socket = std::net::TcpStream::connect(("127.0.0.1", self.port));
-                return socket.is_ok().then_some(true);
-            }
-            (self.worker_pids().len() == self.builder.workers).then_some(true)
-        })
-        .await;
+    async fn came_up(&mut self) -> bool {
+        let went_on = !self.builder.daemon || self.find_daemon().await;
+        let up = went_on
+            && wait_for("nginx to start", || async {
+                if !process::is_alive(self.master_pid())
+                    || self.log().contains("still could not bind")
+                {
+                    return Some(false);
+                }
+                if self.builder.single {
+                    let socket = std::net::TcpStream::connect(("127.0.0.1", self.port));
+                    return socket.is_ok().then_some(true);
+                }
+                (self.worker_pids().len() == self.builder.workers).then_some(true)
+            })
+            .await;
         if !up {
             let log = self.log();
             assert!(log.contains("bind() to"), "nginx did not start:\n{log}");
@@ -113,19 +127,18 @@ impl Nginx {
     }
 
     pub fn master_pid(&self) -> Pid {
-        if self.builder.daemon {
-            let text = std::fs::read_to_string(self.dir.path().join("nginx.pid"));
-            let pid = text.ok().and_then(|text| text.trim().parse().ok());
-            return pid.unwrap_or(self.master.id() as Pid);
-        }
-        self.master.id() as Pid
+        self.daemon.unwrap_or(self.started.id() as Pid)
     }
 
     /// Workers of the running configuration; those that are shutting down are left out.
     pub fn worker_pids(&self) -> BTreeSet<Pid> {
+        self.workers_of(self.master_pid())
+    }
+
+    pub(super) fn workers_of(&self, master: Pid) -> BTreeSet<Pid> {
         // Looked for first: one that exits between the two is in neither.
-        let retiring = self.retiring_pids();
-        let mut pids = process::children(self.master_pid(), WORKER);
+        let retiring = process::children(master, RETIRING);
+        let mut pids = process::children(master, WORKER);
         pids.retain(|pid| !retiring.contains(pid));
         pids
     }
@@ -303,23 +316,31 @@ impl Nginx {
 
     // The end.
 
-    /// Asks the master to stop and waits; false if it had to be killed.
+    /// Asks the masters to stop and waits; false if one had to be killed.
     fn stop(&mut self) -> bool {
-        let master = self.master_pid();
-        process::send_signal(master, libc::SIGTERM);
+        if self.builder.daemon {
+            self.daemon = self.daemon.or(self.pid_file());
+        }
+        let mut masters = self.newer_masters();
+        masters.push(self.master_pid());
+        masters.iter().for_each(|&master| process::send_signal(master, libc::SIGTERM));
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {
-            let ended = matches!(self.master.try_wait(), Ok(Some(_)));
-            if ended && !process::is_alive(master) {
+            let first_has = matches!(self.started.try_wait(), Ok(Some(_))) && self.has_exited();
+            if first_has && self.newer_masters().is_empty() {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        // The master first, so that it starts no further worker.
-        let workers = process::children(master, "nginx: ");
-        let _ = self.master.kill();
-        let _ = self.master.wait();
-        workers.into_iter().for_each(|pid| process::send_signal(pid, libc::SIGKILL));
+        // Each master first, so that it starts no further worker.
+        for master in masters {
+            let workers = process::children(master, "nginx: ");
+            process::send_signal(master, libc::SIGKILL);
+            if master == self.master_pid() {
+                let _ = self.started.wait();
+            }
+            workers.into_iter().for_each(|pid| process::send_signal(pid, libc::SIGKILL));
+        }
         false
     }
 

@@ -21,7 +21,7 @@ fn parent_of(pid: Pid) -> Option<Pid> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-fn title_of(pid: Pid) -> String {
+pub fn title_of(pid: Pid) -> String {
     fs::read(format!("/proc/{pid}/cmdline"))
         .map(|raw| String::from_utf8_lossy(&raw).trim_end_matches('\0').to_owned())
         .unwrap_or_default()
