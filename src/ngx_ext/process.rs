@@ -4,8 +4,8 @@ use std::ffi::CStr;
 
 use nginx_sys::{
     NGX_HTTP_MODULE, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_core_conf_t, ngx_core_module,
-    ngx_cycle_t, ngx_exiting, ngx_inherited, ngx_pid, ngx_process, ngx_process_slot, ngx_terminate,
-    ngx_test_config,
+    ngx_cycle_t, ngx_exiting, ngx_inherited, ngx_pid, ngx_process, ngx_process_slot, ngx_quit,
+    ngx_terminate, ngx_test_config,
 };
 
 /// `nginx -t`: the configuration is read, nothing is served.
@@ -33,10 +33,10 @@ pub fn is_exiting() -> bool {
     unsafe { ngx_exiting != 0 }
 }
 
-/// A worker that is to exit at once.
-pub fn is_terminating() -> bool {
-    // SAFETY: a number that only this process sets.
-    unsafe { ngx_terminate != 0 }
+/// A process that is to exit, at once or when its requests are finished: it keeps no connection.
+pub fn is_going() -> bool {
+    // SAFETY: numbers that this thread and its signal handlers set.
+    unsafe { ngx_exiting != 0 || ngx_quit != 0 || ngx_terminate != 0 }
 }
 
 /// `worker_shutdown_timeout` of a cycle in milliseconds; `None`: there is none.

@@ -135,7 +135,7 @@ impl<'r> Request<'r> {
     /// Sends the response head; nginx's return code. A worker that is going keeps no connection, and says
     /// so, which not every nginx does by itself.
     pub fn send_header(self) -> ngx_int_t {
-        if process::is_exiting() || process::is_terminating() {
+        if process::is_going() {
             self.bits().set_keepalive(false);
         }
         // SAFETY: `from_raw` was promised a live request.

@@ -2,12 +2,12 @@
 
 use crate::builder;
 use crate::support::process::send_signal;
-use crate::support::{Client, wait_for};
+use crate::support::{Builder, Client, wait_for};
 
 /// Every mode gets its ending, over HTTP/2 too, and the master goes.
-async fn all_modes_end(signal: i32, timeout_with_body: &str) {
+async fn all_modes_end(builder: Builder, signal: i32, timeout_with_body: &str) {
     let line = format!("push_stream_timeout_with_body {timeout_with_body};");
-    let nginx = builder().http(&line).http2().start().await;
+    let nginx = builder.http(&line).http2().start().await;
     let mut stream = nginx.stream("/stream/c").await;
     let mut events = nginx.stream("/events/c").await;
     let mut socket = nginx.socket("/ws/c").await;
@@ -30,6 +30,10 @@ async fn all_modes_end(signal: i32, timeout_with_body: &str) {
     for (start, payload) in [(0x81, "1 x"), (0x81, "FOOT"), (0x88, "")] {
         socket.expect(start, payload).await;
     }
+    if signal == libc::SIGQUIT {
+        // Else it is waited for (WS-GAP-16).
+        socket.send(0x88, b"").await;
+    }
     socket.raw.expect_close().await;
     for poll in &mut polls {
         let answer = poll.answer().await;
@@ -45,13 +49,20 @@ async fn all_modes_end(signal: i32, timeout_with_body: &str) {
 /// LIFE-89, LP-16
 #[tokio::test]
 async fn fast() {
-    all_modes_end(libc::SIGTERM, "off").await;
-    all_modes_end(libc::SIGINT, "on").await;
+    all_modes_end(builder(), libc::SIGTERM, "off").await;
+    all_modes_end(builder(), libc::SIGINT, "on").await;
 }
 
 /// LIFE-90, LP-17: at once, unlike the original, which waits for the ends of their times.
 #[tokio::test]
 async fn graceful() {
-    all_modes_end(libc::SIGQUIT, "off").await;
-    all_modes_end(libc::SIGQUIT, "on").await;
+    all_modes_end(builder(), libc::SIGQUIT, "off").await;
+    all_modes_end(builder(), libc::SIGQUIT, "on").await;
+}
+
+/// LIFE-88, LIFE-89: without a master.
+#[tokio::test]
+async fn a_single_process() {
+    all_modes_end(builder().single_process(), libc::SIGTERM, "off").await;
+    all_modes_end(builder().single_process(), libc::SIGQUIT, "off").await;
 }
