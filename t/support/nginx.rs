@@ -149,7 +149,10 @@ impl Nginx {
 
     /// The master has ended; nobody has to have waited for it.
     pub fn has_exited(&self) -> bool {
-        !process::is_alive(self.master_pid())
+        match self.daemon {
+            Some(pid) => !self.is_ours(pid),
+            None => !process::is_alive(self.master_pid()),
+        }
     }
 
     pub fn dir(&self) -> &Path {
@@ -322,7 +325,9 @@ impl Nginx {
             self.daemon = self.daemon.or(self.pid_file());
         }
         let mut masters = self.newer_masters();
-        masters.push(self.master_pid());
+        if !self.has_exited() {
+            masters.push(self.master_pid());
+        }
         masters.iter().for_each(|&master| process::send_signal(master, libc::SIGTERM));
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {

@@ -44,12 +44,16 @@ impl Nginx {
     }
 
     /// Masters of this server but the first, as far as they live: also one that has not said yet that it is
-    /// there. A number that was given to another process meanwhile is left out.
+    /// there.
     pub(super) fn newer_masters(&self) -> Vec<Pid> {
         let mut pids = process::children(self.master_pid(), "");
         pids.extend(self.newer.lock().expect("no panic while held").iter().copied());
+        pids.into_iter().filter(|&pid| self.is_ours(pid)).collect()
+    }
+
+    /// A process of this server that lives. A number may have been given to another one since.
+    pub(super) fn is_ours(&self, pid: Pid) -> bool {
         let dir = self.dir().display().to_string();
-        let ours = |pid: &Pid| process::is_alive(*pid) && process::title_of(*pid).contains(&dir);
-        pids.into_iter().filter(ours).collect()
+        process::is_alive(pid) && process::title_of(pid).contains(&dir)
     }
 }
