@@ -35,9 +35,10 @@ impl Frames {
         })
     }
 
-    /// Text that is sent as it stands, header or footer; nothing if it is empty.
+    /// Text that is sent as it stands, header or footer; nothing if it is empty. Never compressed: that is
+    /// not shared, and a reload would do it for every connection.
     pub fn text(self, text: &[u8]) -> Vec<u8> {
-        self.frame(text.len(), |bytes| {
+        Frames { deflate: false, ..self }.frame(text.len(), |bytes| {
             bytes.extend_from_slice(text);
             opcode_of(text)
         })
@@ -127,6 +128,7 @@ mod tests {
         assert_eq!((frame[0], usize::from(frame[1])), (0xc1, frame.len() - 2));
         let payload = deflate::inflate(&frame[2..], 1002).unwrap();
         assert_eq!(payload, [&b"7:"[..], &[b'x'; 1000]].concat());
+        assert_eq!(deflate.text(&[b'x'; 1000])[0], 0x81, "header and footer are not");
         let noise: Vec<u8> =
             (0..200u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 23) as u8).collect();
         assert_eq!(framed(deflate, &said(&noise))[0], 0x82);
