@@ -12,6 +12,7 @@ mod configuration;
 mod conformance;
 mod crowd;
 mod frames;
+mod guide;
 mod handshake;
 mod life;
 mod messages;
