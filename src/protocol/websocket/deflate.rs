@@ -93,6 +93,10 @@ pub enum InflateError {
 /// Decompresses a message's payload to at most `max` bytes, and never takes more memory than one byte
 /// above that.
 pub fn inflate(payload: &[u8], max: u64) -> Result<Vec<u8>, InflateError> {
+    if payload.is_empty() {
+        // Some leave out the octet of RFC 7692 section 7.2.3.6.
+        return Ok(Vec::new());
+    }
     let max = usize::try_from(max).unwrap_or(usize::MAX);
     let mut inflate = Decompress::new(false);
     let mut out = Vec::with_capacity(payload.len().saturating_mul(2).clamp(64, 4096).min(max));
@@ -159,6 +163,7 @@ mod tests {
             b"Hello"
         );
         assert_eq!(inflate(b"\x00", 0).unwrap(), b"");
+        assert_eq!(inflate(b"", 0).unwrap(), b"");
     }
 
     #[test]
