@@ -20,6 +20,7 @@ impl Subscriber {
     pub(super) fn client_closed(&self, worker: &Worker, code: Option<u16>) {
         let Some(socket) = self.socket.get() else { return };
         let answer = socket.goodbye.client_closed();
+        socket.reader.borrow_mut().forget_messages();
         self.close(worker, answer.then_some((code, "")));
     }
 
@@ -27,6 +28,7 @@ impl Subscriber {
     pub(super) fn fail(&self, worker: &Worker, status: Status, reason: &str) {
         let Some(socket) = self.socket.get() else { return };
         let first = socket.goodbye.fail();
+        socket.reader.borrow_mut().forget_messages();
         self.close(worker, first.then_some((Some(status as u16), reason)));
     }
 
@@ -76,6 +78,7 @@ impl Subscriber {
         close::append(code, "", &mut bytes);
         state.queue_raw(bytes);
         // No message of the client's is waited for any more; its goodbye has a time of its own.
+        socket.reader.borrow_mut().forget_messages();
         if let Some(transmission) = &state.transmission {
             transmission.sink.request().connection().stop_read_timer();
         }

@@ -122,6 +122,7 @@ pub struct Reader {
     message: Option<Message>,
     data: Vec<u8>,
     control: Vec<u8>,
+    forgets: bool,
     /// Bytes that were decompressed since this was last asked.
     inflated: u64,
 }
@@ -130,7 +131,20 @@ impl Reader {
     pub fn new(rules: Rules) -> Self {
         let (data, control) = (Vec::new(), Vec::new());
         let (frame, message) = (None, None);
-        Self { rules, head: [0; 14], head_len: 0, frame, message, data, control, inflated: 0 }
+        let (head, head_len) = ([0; 14], 0);
+        Self { rules, head, head_len, frame, message, data, control, forgets: false, inflated: 0 }
+    }
+
+    /// From now on messages are thrown away unseen, the one in progress with them: only what controls the
+    /// connection still counts (RFC 6455 section 7.1.1).
+    pub fn forget_messages(&mut self) {
+        self.rules.keep = false;
+        self.forgets = true;
+        self.data = Vec::new();
+        if let Some(message) = &mut self.message {
+            message.is_text = false;
+            message.compressed = false;
+        }
     }
 
     /// Bytes that it holds of what has begun.
@@ -239,9 +253,10 @@ impl Reader {
         if frame.opcode.is_control() {
             return Ok(());
         }
-        let compressed = self.head[0] & 0x40 != 0;
+        let compressed = self.head[0] & 0x40 != 0 && !self.forgets;
+        let is_text = frame.opcode == Opcode::Text && !self.forgets;
         let message = self.message.get_or_insert_with(|| Message {
-            is_text: frame.opcode == Opcode::Text,
+            is_text,
             compressed,
             len: 0,
             utf8: Utf8::default(),

@@ -194,6 +194,34 @@ fn what_compression_makes_longer_is_not_too_big() {
 }
 
 #[test]
+fn messages_are_forgotten_when_the_connection_closes() {
+    // WS-GAP-16: control frames still count, and so does the order of frames
+    let rules = Rules { deflate: true, ..RULES };
+    for first in [0x01, 0x02, 0x41] {
+        let mut reader = Reader::new(rules);
+        let mut begun = frame(first, &[b'x'; 500]);
+        assert_eq!(reader.read(&mut &mut begun[..]), Ok(None));
+        reader.forget_messages();
+        assert_eq!(reader.buffered(), 0);
+        let frames = [
+            frame(0x89, b"p"),
+            frame(0x80, b"\xff"),
+            frame(0xc1, b"\xff\xff"),
+            frame(0x01, b"\xff"),
+            frame(0x88, b"\x03\xe8"),
+        ];
+        let mut bytes = frames.concat();
+        let mut input = &mut bytes[..];
+        assert_eq!(reader.read(&mut input), Ok(Some(Incoming::Ping(b"p".to_vec()))));
+        let close = Incoming::Close(Close { code: Some(1000) });
+        assert_eq!(reader.read(&mut input), Ok(Some(close)));
+        assert_eq!((reader.buffered(), reader.take_inflated()), (0, 0));
+        let mut wrong = frame(0x81, b"in the other");
+        assert_eq!(reader.read(&mut &mut wrong[..]), Err(Violation::Interrupted));
+    }
+}
+
+#[test]
 fn compressed_messages() {
     let rules = Rules { deflate: true, ..RULES };
     let mut payload = Vec::new();
