@@ -59,11 +59,16 @@ pub async fn wait_stub(nginx: &Nginx, before: Stub, difference: Stub) {
 
 /// The zone's memory in use, in bytes (STAT-71).
 pub async fn zone_used(nginx: &Nginx) -> u64 {
+    metric(nginx, "push_stream_zone_used_bytes").await
+}
+
+/// A metric by its name and its labels as they are written.
+pub async fn metric(nginx: &Nginx, name: &str) -> u64 {
     let call = nginx.call("GET", "/stats").header("Accept", "text/plain; version=0.0.4");
     let answer = call.send().await;
-    let line = answer.text().lines().find(|line| line.starts_with("push_stream_zone_used_bytes "));
-    let number = line.and_then(|line| line.split(' ').nth(1)?.parse().ok());
-    number.unwrap_or_else(|| panic!("no such gauge in {answer:?}"))
+    let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+    let number = answer.text().lines().find_map(value);
+    number.unwrap_or_else(|| panic!("no {name} in {answer:?}"))
 }
 
 /// What a worker that was sent a message keeps, so that the next one needs no memory.
