@@ -80,13 +80,14 @@ macro_rules! directives {
 use Set::{HeaderFile, SharedMemory};
 
 /// Every directive of the module (DIR-1).
-pub static DIRECTIVES: [Directive; 51] = directives! {
+pub static DIRECTIVES: [Directive; 52] = directives! {
     // name, contexts, number of arguments, syntax, default, setting
     c"push_stream_channels_statistics"                 LOC  NoneOrOne "[prometheus]"           ""                Set::Role(role::statistics);
     c"push_stream_publisher"                           LOC  NoneOrOne "[normal | admin]"       "normal"          Set::Role(role::publisher);
     c"push_stream_subscriber"                          LOC  NoneOrOne "[streaming | polling | long-polling | eventsource | websocket]" "streaming"       Set::Role(role::subscriber);
 
     c"push_stream_shared_memory_size"                  HTTP OneOrTwo  "size [name]"            ""                SharedMemory;
+    c"push_stream_memory_full"                         HTTP One       "evict | refuse"         "refuse"          Set::Main(|s, v| put(&mut s.memory_full, value::memory_full(v)));
     c"push_stream_channel_deleted_message_text"        HTTP One       "text"                   "Channel deleted" Set::Main(|s, v| put(&mut s.channel_deleted_message_text, value::text(v)));
     c"push_stream_channel_inactivity_time"             HTTP One       "time"                   "30s"             Set::Main(|s, v| put(&mut s.channel_inactivity_time, value::seconds(v)));
     c"push_stream_ping_message_text"                   HTTP One       "text"                   "\" \""           Set::Main(|s, v| put(&mut s.ping_message_text, value::text(v)));
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn every_value_directive_refuses_or_sets() {
         for directive in &DIRECTIVES {
-            let samples: [&[u8]; 6] = [b"on", b"1", b"1k", b"auto", b"http", b""];
+            let samples: [&[u8]; 7] = [b"on", b"1", b"1k", b"auto", b"http", b"evict", b""];
             match directive.set {
                 Set::Main(set) => {
                     let mut settings = MainSettings::default();

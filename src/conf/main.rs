@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error::CheckError;
-use super::settings::MainSettings;
+use super::settings::{MainSettings, MemoryFull};
 use crate::protocol::channel_path::{self, PathError};
 use crate::store::Limits;
 
@@ -25,6 +25,8 @@ pub struct Main {
     /// How long the workers of this configuration go on with their subscribers after a reload; zero: they
     /// end them at once (LIFE-94).
     pub reload_drain: Duration,
+    /// What happens when the zone is full.
+    pub memory_full: MemoryFull,
     /// The largest minimum of all padding groups of this configuration, known once its last
     /// location was read (DIR-105, DIR-158).
     pub largest_padding: usize,
@@ -76,6 +78,7 @@ impl Main {
             timeout_with_body: settings.timeout_with_body.unwrap_or(false),
             events_channel_id,
             reload_drain: settings.reload_drain.unwrap_or_default(),
+            memory_full: settings.memory_full.unwrap_or_default(),
             largest_padding: 0,
         })
     }
@@ -114,6 +117,7 @@ mod tests {
         assert_eq!(main.limits.inactivity, 30);
         assert_eq!(main.limits.max_channels, None);
         assert_eq!(main.reload_drain, Duration::ZERO);
+        assert_eq!(main.memory_full, MemoryFull::Refuse);
         assert!(main.limits.wildcard_prefix.is_empty());
     }
 

@@ -34,7 +34,7 @@ mod zone;
 pub use location::Location;
 pub use main::Main;
 pub use role::{PublisherMode, Role, StatisticsFormat, SubscriberMode};
-pub use settings::{DirectOutput, Expanded, Refuse};
+pub use settings::{DirectOutput, Expanded, MemoryFull, Refuse};
 pub use templates::{TemplateKind, TemplateRef};
 pub use websocket::WebSocket;
 

@@ -35,6 +35,15 @@ pub enum Refuse {
     Http,
 }
 
+/// What happens when the zone is full: what needs room is refused, or the oldest stored messages make
+/// room for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MemoryFull {
+    #[default]
+    Refuse,
+    Evict,
+}
+
 /// Settings of the `http` level; there is one value per configuration (DIR-59).
 #[derive(Clone, Debug, Default)]
 pub struct MainSettings {
@@ -51,6 +60,7 @@ pub struct MainSettings {
     pub timeout_with_body: Option<bool>,
     pub events_channel_id: Option<Vec<u8>>,
     pub reload_drain: Option<Duration>,
+    pub memory_full: Option<MemoryFull>,
 }
 
 /// Declares settings that an inner level takes from the outer one unless it sets them itself.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::settings::{DirectOutput, EventIds, Refuse};
+use super::settings::{DirectOutput, EventIds, MemoryFull, Refuse};
 use crate::protocol::websocket::extensions;
 
 /// What an argument should have been; [`super::error::DirectiveError`] adds directive and value.
@@ -24,6 +24,8 @@ pub enum ValueError {
     EventIds,
     #[error("it must be \"close\" or \"http\"")]
     Refuse,
+    #[error("it must be \"evict\" or \"refuse\"")]
+    MemoryFull,
     #[error("each name must be an HTTP token")]
     Token,
     #[error("each origin must be such as https://example.com or https://*.example.com:8443")]
@@ -109,6 +111,15 @@ pub fn event_ids(value: &[u8]) -> Result<EventIds, ValueError> {
         v if v.eq_ignore_ascii_case(b"auto") => Ok(EventIds::Auto),
         v if v.eq_ignore_ascii_case(b"publisher") => Ok(EventIds::Publisher),
         _ => Err(ValueError::EventIds),
+    }
+}
+
+/// `evict` or `refuse`, in any letter case.
+pub fn memory_full(value: &[u8]) -> Result<MemoryFull, ValueError> {
+    match value {
+        v if v.eq_ignore_ascii_case(b"evict") => Ok(MemoryFull::Evict),
+        v if v.eq_ignore_ascii_case(b"refuse") => Ok(MemoryFull::Refuse),
+        _ => Err(ValueError::MemoryFull),
     }
 }
 
@@ -267,6 +278,13 @@ mod tests {
         for wrong in [&b"1g"[..], b"abc", b"-1", b"", b"m", b"9223372036854775807k"] {
             assert_eq!(size(wrong), Err(ValueError::Size), "{}", wrong.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_full_zone_evicts_or_refuses() {
+        assert_eq!(memory_full(b"evict"), Ok(MemoryFull::Evict));
+        assert_eq!(memory_full(b"Refuse"), Ok(MemoryFull::Refuse));
+        assert_eq!(memory_full(b"on"), Err(ValueError::MemoryFull));
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub fn show(
         [] => return INTERNAL_ERROR,
         [one] => format.channel(one, &mut body),
         several => {
-            let head = group_head(&exchange.zone.totals(now()));
+            let head = group_head(&exchange.zone.totals(exchange.zone.now()));
             format.group(&head, several.iter().copied(), &mut body);
         }
     }

@@ -101,7 +101,7 @@ fn question<'a>(exchange: &Exchange<'_>, path: &'a [u8]) -> Result<Question<'a>,
 
 /// The zone as a whole, from one snapshot (STAT-36..63).
 fn summary(exchange: &Exchange<'_>, format: Format) -> Vec<u8> {
-    let now = channels::now();
+    let now = exchange.zone.now();
     let totals = exchange.zone.totals(now);
     let summary = Summary {
         head: channels::group_head(&totals),
@@ -139,7 +139,7 @@ fn metrics(exchange: &Exchange<'_>, exposition: Exposition) -> Vec<u8> {
         ("memory", DropCause::Memory),
         ("ttl", DropCause::Ttl),
     ];
-    let now = channels::now();
+    let now = exchange.zone.now();
     let totals = exchange.zone.totals(now);
     let worker = |worker: &WorkerTotals| metrics::Worker {
         pid: worker.pid.into(),
@@ -156,6 +156,7 @@ fn metrics(exchange: &Exchange<'_>, exposition: Exposition) -> Vec<u8> {
         messages_in_trash: totals.messages_in_trash,
         delivered: totals.delivered,
         dropped: CAUSES.map(|(name, cause)| (name, totals.dropped[cause as usize])).into(),
+        evicted: totals.evicted,
         used: totals.used,
         free: totals.free,
         largest_free: totals.largest_free,
@@ -172,7 +173,7 @@ fn metrics(exchange: &Exchange<'_>, exposition: Exposition) -> Vec<u8> {
 fn list(exchange: &Exchange<'_>, prefix: &[u8], format: Format) -> Option<Vec<u8>> {
     let me = worker::slot()?;
     let mut body = Vec::new();
-    let head = channels::group_head(&exchange.zone.totals(channels::now()));
+    let head = channels::group_head(&exchange.zone.totals(exchange.zone.now()));
     let mut group = Group::begin(format, &head, &mut body);
     exchange.zone.list(me, prefix, |id, info| group.push(&channels::shown(id, info)));
     group.finish();

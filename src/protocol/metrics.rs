@@ -39,6 +39,8 @@ pub struct Metrics {
     pub delivered: u64,
     /// Name of the cause, and messages that a subscriber did not get because of it.
     pub dropped: Vec<(&'static str, u64)>,
+    /// Messages that made room for others.
+    pub evicted: u64,
     /// Bytes of the zone.
     pub used: u64,
     pub free: u64,
@@ -170,6 +172,11 @@ impl Metrics {
                 "Messages that a subscriber did not get, by cause.",
                 by("cause", &self.dropped),
             ),
+            counter(
+                "push_stream_messages_evicted",
+                "Stored messages removed early because the zone was full.",
+                one(self.evicted),
+            ),
             bytes(
                 "push_stream_zone_used_bytes",
                 "Shared memory in use, the fixed part included.",
@@ -232,6 +239,7 @@ mod tests {
             messages_in_trash: 8,
             delivered: 7,
             dropped: vec![("slow_reader", 4), ("ttl", 5)],
+            evicted: 6,
             used: 4096,
             free: 8192,
             largest_free: 4096,
@@ -262,6 +270,7 @@ mod tests {
              push_stream_subscribers{pid=\"11\",mode=\"websocket\"} 0\n\
              push_stream_subscribers{pid=\"12\",mode=\"streaming\"} 0\n",
             "push_stream_messages_dropped_total{cause=\"ttl\"} 5\n",
+            "# TYPE push_stream_messages_evicted_total counter\npush_stream_messages_evicted_total 6\n",
             "# TYPE push_stream_zone_free_bytes gauge\npush_stream_zone_free_bytes 8192\n",
         ] {
             assert!(text.contains(part), "{part}\nin\n{text}");

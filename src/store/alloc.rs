@@ -5,7 +5,7 @@
 //! What is in use is a bitmap in the page's descriptor, outside the page; objects carry no header. All of it changes through the
 //! journal, so an allocation belongs to its section and disappears with it.
 
-use super::layout::{CLASSES, PAGE, page_ref};
+use super::layout::{Allocated, CLASSES, PAGE, page_ref};
 use super::memory::Ref;
 use super::pages::{PageState, pages_for};
 use super::section::Section;
@@ -48,14 +48,18 @@ pub fn footprint(size: usize) -> usize {
 
 impl Section<'_> {
     /// Takes room for `size` bytes. Its content is whatever was there before.
-    pub fn allocate<T>(&self, size: usize) -> Result<Ref<T>, Full> {
+    pub fn allocate<T: Allocated>(&self, size: usize) -> Result<Ref<T>, Full> {
         self.note_allocation();
         let (at, bytes) = if size <= LARGEST_SMALL {
             let (class, page) = self.page_with_room(class_of(size))?;
+            if T::FIXED {
+                self.add_fixed(page);
+            }
             (self.take_place(page, class), class_size(class))
         } else {
             let pages = pages_for(size);
             let page = self.take_run(pages).ok_or(Full)?;
+            self.set(&self.page(page).free, u32::from(T::FIXED));
             (page_ref(self.geometry().plan().pages_at, page, 0), pages * PAGE)
         };
         self.add64(&self.root().used, bytes as u64);
@@ -63,7 +67,7 @@ impl Section<'_> {
     }
 
     /// Gives an object back.
-    pub fn free<T>(&self, object: Ref<T>) {
+    pub fn free<T: Allocated>(&self, object: Ref<T>) {
         self.note_free();
         let within = object.offset() - self.geometry().plan().pages_at;
         let (page, offset) = (within / PAGE, within % PAGE);
@@ -73,6 +77,9 @@ impl Section<'_> {
                 n * PAGE
             }
             PageState::Small(class) if offset % class_size(class) == 0 => {
+                if T::FIXED {
+                    self.sub_fixed(page);
+                }
                 self.free_small(page, class, offset / class_size(class));
                 class_size(class)
             }
@@ -95,8 +102,43 @@ impl Section<'_> {
             self.link_page(&self.root().partial[class], info, page);
             return Ok((class, page));
         }
-        let larger = (class + 1..CLASSES).find_map(|class| Some((class, partial(class)? as usize)));
+        let mut larger = class + 1..=self.largest_place_for(class);
+        let larger = larger.find_map(|class| Some((class, partial(class)? as usize)));
         larger.ok_or(Full)
+    }
+
+    /// The largest class that an object takes a place of. Where messages can make room, much room is not
+    /// spent on little.
+    fn largest_place_for(&self, class: usize) -> usize {
+        match self.may_evict() {
+            true => class_of((2 * class_size(class)).min(LARGEST_SMALL)),
+            false => CLASSES - 1,
+        }
+    }
+
+    /// Whether there could be room for `size` bytes if no message were in the zone. Looks at every page
+    /// at worst.
+    pub fn could_fit(&self, size: usize) -> bool {
+        let class = (size <= LARGEST_SMALL).then(|| class_of(size));
+        let needed = pages_for(size);
+        let (mut page, mut run) = (0, 0);
+        while page < self.geometry().plan().pages && run < needed {
+            let (len, clear) = match self.page(page).page_state() {
+                PageState::Free(n) => (n, true),
+                PageState::Run(n) => (n, self.page(page).free.get() == 0),
+                PageState::Small(c) => {
+                    let fixed = self.fixed(page);
+                    if class.is_some_and(|class| class <= c) && fixed < class_count(c) {
+                        return true;
+                    }
+                    (1, fixed == 0)
+                }
+                other => unreachable!("page {page} begins a run as {other:?}"),
+            };
+            run = if clear { run + len } else { 0 };
+            page += len;
+        }
+        run >= needed
     }
 
     fn take_place<T>(&self, page: usize, class: usize) -> Ref<T> {

@@ -13,7 +13,6 @@ use super::layout::{Channel, ChannelFlags, Message};
 use super::list::{ByCreation, ByDeadline, InFifo};
 use super::memory::Ref;
 use super::section::Section;
-use super::stamp::Stamp;
 use super::{Limits, StoreError};
 
 impl Section<'_> {
@@ -240,9 +239,8 @@ impl Section<'_> {
     pub fn drop_oldest(&self, channel: Ref<Channel>, now: u64) {
         let c = self.at(channel);
         let Some(message) = c.fifo.head.get() else { return };
-        let m = self.at(message);
-        let stamp = Stamp { second: u64::from(m.second.get()), tag: m.tag.get() };
-        if stamp > (Stamp { second: c.removed_second.get(), tag: c.removed_tag.get() }) {
+        let stamp = self.stamp_of(message);
+        if stamp > self.removed_stamp(channel) {
             self.set64(&c.removed_second, stamp.second);
             self.set(&c.removed_tag, stamp.tag);
         }

@@ -10,8 +10,8 @@ use super::Zone;
 use super::alloc::{class_count, class_size, footprint};
 use super::layout::Ends;
 use super::layout::{
-    BINS, Bookmark, CLASSES, Channel, ChannelFlags, MailBlock, Message, MessageFlags, Node, PAGE,
-    Slot, SlotState,
+    Allocated, BINS, Bookmark, CLASSES, Channel, ChannelFlags, MailBlock, Message, MessageFlags,
+    Node, PAGE, Slot, SlotState,
 };
 use super::list::{ByCreation, ByDeadline, ByExpiry, InFifo, Marks, OfChannel, OfSlot, Through};
 use super::memory::{Link, Ref};
@@ -29,13 +29,18 @@ macro_rules! ensure {
 struct Found {
     /// Offset and size of every live object.
     objects: HashMap<usize, usize>,
+    /// Those that are no messages.
+    fixed: HashSet<usize>,
     channel_refs: HashMap<Ref<Channel>, u32>,
     message_refs: HashMap<Ref<Message>, u32>,
     messages: HashSet<Ref<Message>>,
 }
 
 impl Found {
-    fn object<T>(&mut self, at: Ref<T>, size: usize) -> Result<(), Fault> {
+    fn object<T: Allocated>(&mut self, at: Ref<T>, size: usize) -> Result<(), Fault> {
+        if T::FIXED {
+            self.fixed.insert(at.offset());
+        }
         let known = self.objects.insert(at.offset(), footprint(size));
         ensure!(known.is_none(), "{at:?} is reachable as two objects");
         Ok(())
@@ -309,12 +314,14 @@ impl Section<'_> {
                 PageState::Run(n) => {
                     let size = found.objects.get(&start);
                     ensure!(size == Some(&(n * PAGE)), "run {page}+{n} is {size:?}");
+                    let fixed = u32::from(found.fixed.contains(&start));
+                    ensure!(info.free.get() == fixed, "run {page}+{n}: a message or not?");
                     (seen, used) = (seen + 1, used + (n * PAGE) as u64);
                     page += n;
                 }
                 PageState::Small(class) => {
                     let size = class_size(class);
-                    let mut live = 0;
+                    let (mut live, mut fixed) = (0, 0);
                     for i in 0..class_count(class) {
                         if info.used[i / 32].get() & 1 << (i % 32) != 0 {
                             let object = found.objects.get(&(start + i * size));
@@ -323,10 +330,12 @@ impl Section<'_> {
                                 "leaked: object {i} of page {page}, {size} bytes, is {object:?}"
                             );
                             live += 1;
+                            fixed += usize::from(found.fixed.contains(&(start + i * size)));
                         }
                     }
                     let free = info.free.get() as usize;
                     ensure!(live + free == class_count(class), "page {page}: free is wrong");
+                    ensure!(fixed == self.fixed(page), "page {page}: {fixed} are no messages");
                     ensure!(live > 0, "page {page} is empty and not free");
                     (seen, used) = (seen + live, used + (live * size) as u64);
                     page += 1;

@@ -22,7 +22,7 @@ impl Zone {
                 .find(id)
                 .filter(|&channel| !section.is_events(channel))
                 .ok_or(Full)
-                .and_then(|_| section.draft(me, &parts))
+                .and_then(|_| section.made_room(now, || section.draft(me, &parts)))
                 .ok()?;
             section.commit();
             drop(section);

@@ -24,6 +24,7 @@
 //! count in the totals, and its period begins (DIR-195). If there is no room for the new channel, there is
 //! none until a worker of that configuration finds some (`retry_events`).
 
+use super::evict::message_size;
 use super::layout::{Channel, ChannelFlags, Message};
 use super::list::{InFifo, OfChannel};
 use super::mailbox::Posted;
@@ -77,7 +78,7 @@ impl Zone {
         let section = self.enter();
         let root = section.root();
         let turn = root.events_turn.get().wrapping_add(1);
-        let moved = section.move_events(id, limits, now);
+        let moved = section.made_room(now, || section.move_events(id, limits, now));
         if moved.is_err() {
             section.undo();
             section.end_events(limits, now);
@@ -103,7 +104,7 @@ impl Zone {
             return true;
         }
         // An error has changed nothing.
-        let done = section.begin_events(id, limits, now).is_ok();
+        let done = section.made_room(now, || section.begin_events(id, limits, now)).is_ok();
         section.commit();
         done
     }
@@ -150,8 +151,15 @@ impl Section<'_> {
         let text = event.text(self.channel_id(channel));
         let kind = Some(event.name().as_bytes());
         let parts = Parts { text: &[&text], event_type: kind, ..Parts::default() };
+        if self.is_untouched() {
+            // A step that cannot fail begins. Some tell of two events.
+            let size = message_size(&parts);
+            let event = || self.allocate::<Message>(size).map(drop);
+            self.make_room_before(now, || event().and_then(|()| event()));
+        }
         // An allocation that fails has changed nothing.
         let Ok(message) = self.new_message(&parts) else {
+            self.note_untold();
             return self.add64(&root.events_dropped, 1);
         };
         // SAFETY: just allocated in this step, not yet in any list.
@@ -176,7 +184,10 @@ impl Section<'_> {
     pub fn publish_noted(&self) {
         while let Some(message) = self.root().noted.head.get() {
             let told = match self.root().events.get() {
-                Some(events) => self.publish_event(events, message),
+                Some(events) => {
+                    let now = u64::from(self.at(message).second.get());
+                    self.made_room(now, || self.publish_event(events, message))
+                }
                 None => Err(Full),
             };
             if let Err(Full) = told {
@@ -201,17 +212,16 @@ impl Section<'_> {
         self.enter_history(events, message);
         for node in self.items::<OfChannel>(&c.nodes) {
             let n = self.at(node);
-            if self.post(n, message, true) == Posted::Wake {
-                self.wake(SlotId::new(n.slot.get() as usize));
+            match self.post(n, message, true) {
+                Posted::Wake => self.wake(SlotId::new(n.slot.get() as usize)),
+                Posted::Queued => {}
+                Posted::Refused { .. } => self.count_missed(n),
             }
         }
         self.release(message);
         self.commit();
-        let most = self.root().events_max_stored.get();
-        while most != 0 && c.stored.get() > most {
-            self.drop_oldest(events, now);
-            self.commit();
-        }
+        let most = u64::from(self.root().events_max_stored.get());
+        self.trim(events, (most != 0).then_some(most), now);
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 //! A page's messages are pinned in the worker's slot, formatted without the lock, and unpinned when the
 //! page is dropped. Between pages the bookmark holds the next message. If that one leaves the history
 //! meanwhile it is still sent, and reading goes on with the oldest message that is left: histories
-//! shrink from the oldest end, so nothing between is skipped that still exists.
+//! shrink from the oldest end, so nothing between is skipped that still exists. Where something was there
+//! when the reader joined and is not any more, the page says so.
 
 use smallvec::SmallVec;
 
@@ -20,6 +21,15 @@ pub struct Page<'z> {
     zone: &'z Zone,
     me: SlotId,
     messages: SmallVec<[Ref<Message>; PAGE_OF_HISTORY]>,
+    gaps: SmallVec<[Gap; 1]>,
+}
+
+/// Messages of a channel that a reader was to get and that went before it came to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Messages of the page before it.
+    pub at: usize,
+    pub channel_id: Box<[u8]>,
 }
 
 /// A page, and where the next one begins.
@@ -37,6 +47,11 @@ impl Page<'_> {
 
     pub fn messages(&self) -> impl Iterator<Item = MessageRef<'_>> {
         self.messages.iter().map(|&message| self.zone.message(message))
+    }
+
+    /// In order; one for messages of a channel that would have stood side by side.
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
     }
 }
 
@@ -81,6 +96,7 @@ impl Zone {
             .map(|&bookmark| section.wanted(bookmark, section.at(bookmark).message.get()))
             .collect();
         let mut messages: SmallVec<[Ref<Message>; PAGE_OF_HISTORY]> = SmallVec::new();
+        let mut gaps: SmallVec<[Gap; 1]> = SmallVec::new();
         let mut bytes = 0;
         while messages.len() < PAGE_OF_HISTORY {
             let upcoming = nexts.iter().enumerate().filter_map(|(i, next)| Some((i, (*next)?)));
@@ -90,11 +106,19 @@ impl Zone {
             if bytes > 0 && bytes + m.text_len.get() as usize > most {
                 break;
             }
-            if u64::from(m.expires.get()) > now {
+            let lives = u64::from(m.expires.get()) > now;
+            if lives {
                 bytes += m.text_len.get() as usize;
                 section.link(&slot.pinned[messages.len()], Some(message));
                 section.hold(message);
                 messages.push(message);
+            }
+            if !lives || section.skips(unread[i], message) {
+                let gap =
+                    Gap { at: messages.len(), channel_id: section.channel_of(message).into() };
+                if !gaps.contains(&gap) {
+                    gaps.push(gap);
+                }
             }
             nexts[i] = section.wanted(unread[i], section.following(message));
         }
@@ -103,7 +127,7 @@ impl Zone {
         unread.retain(|bookmark| section.move_bookmark(me, *bookmark, nexts.next().flatten()));
         section.commit();
         drop(section);
-        Page { zone: self, me, messages }
+        Page { zone: self, me, messages, gaps }
     }
 
     /// A message that an owner in this worker's slot holds.
@@ -177,6 +201,22 @@ impl Section<'_> {
             return None;
         }
         c.fifo.head.get().filter(|&head| self.at(head).id.get() > m.id.get())
+    }
+
+    /// Whether something between this message and the one that follows has gone. Unstored messages have ids
+    /// too, so these do not say it.
+    fn skips(&self, bookmark: Ref<Bookmark>, message: Ref<Message>) -> bool {
+        let m = self.at(message);
+        let Some(channel) = m.channel.get() else { return false };
+        let c = self.at(channel);
+        !m.flags().contains(MessageFlags::STORED)
+            && !c.flags().contains(ChannelFlags::DELETED)
+            && m.id.get() < self.at(bookmark).until.get()
+            && self.removed_stamp(channel) > self.stamp_of(message)
+    }
+
+    fn channel_of(&self, message: Ref<Message>) -> &[u8] {
+        self.at(message).channel.get().map_or(b"", |channel| self.channel_id(channel))
     }
 
     /// Lets go of the page that the worker was formatting.

@@ -1,4 +1,4 @@
-//! What lies in the zone: layout version 3.
+//! What lies in the zone: layout version 4.
 //!
 //! ```text
 //! Root | slots | journal | index buckets | page table | pages ...
@@ -8,13 +8,14 @@
 
 use core::mem::{offset_of, size_of};
 
+pub use super::flags::{ChannelFlags, MessageFlags, SlotState};
 use super::memory::{Cell32, Cell64, Link, Object, Ref};
 use super::robust::RobustMutex;
 
 /// First word of every zone: `ngxpstrm`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ngxpstrm");
 /// Changes whenever an older or newer module would misread the zone.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Bytes in a page of the zone's own allocator; nothing to do with the machine's pages.
 pub const PAGE: usize = 4096;
@@ -76,6 +77,10 @@ pub struct Root {
     /// When the zone was created, unix seconds.
     pub created: Cell64,
 
+    /// Between the two clocks; see `clock.rs`. Nanoseconds and seconds, signed.
+    pub steady_offset: Cell64,
+    pub wall_shift: Cell64,
+
     /// The last (second, tag) given out; see `stamp.rs`.
     pub stamp_second: Cell64,
     pub stamp_tag: Cell32,
@@ -94,6 +99,9 @@ pub struct Root {
     /// Bytes of all allocated objects, rounded to their size class.
     pub used: Cell64,
     pub free_pages: Cell32,
+    /// 1: the oldest messages make room; `evict.rs`.
+    pub evicts: Cell32,
+    pub evicted: Cell64,
     /// Rises with every configuration that takes the zone up, wrapping; see `events.rs`.
     pub events_turn: Cell32,
     /// The events channel; null if there is none.
@@ -141,9 +149,10 @@ pub const BINS: usize = 128;
 /// Describes one page of the allocator.
 #[repr(C)]
 pub struct PageInfo {
-    /// [`PageState`] in the low byte; above it the size class, or the length of the run in pages.
+    /// [`PageState`] in the low byte; above it the length of the run in pages, or the size class and the
+    /// number of objects that are no messages.
     pub state: Cell32,
-    /// Free objects in the page (small), otherwise unused.
+    /// Free objects in the page (small); of a run, 1 if no message is in it.
     pub free: Cell32,
     /// Neighbours in the partial list or in the bin; page numbers plus one.
     pub prev: Cell32,
@@ -297,6 +306,19 @@ pub struct Bookmark {
     pub reserved: Cell32,
 }
 
+/// What the allocator keeps.
+pub trait Allocated: Object {
+    /// Not to be evicted.
+    const FIXED: bool = true;
+}
+impl Allocated for Channel {}
+impl Allocated for Node {}
+impl Allocated for MailBlock {}
+impl Allocated for Bookmark {}
+impl Allocated for Message {
+    const FIXED: bool = false;
+}
+
 macro_rules! objects {
     ($($t:ty),+) => {$(
         // SAFETY: repr(C), made of cells (or of a mutex behind an UnsafeCell, which is only touched
@@ -305,52 +327,6 @@ macro_rules! objects {
     )+};
 }
 objects!(Root, PageInfo, Slot, JournalEntry, Channel, Message, Node, MailBlock, Bookmark, Cell32);
-
-bitflags::bitflags! {
-    /// Of a channel.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct ChannelFlags: u32 {
-        /// Its id starts with the wildcard prefix (ADM-10).
-        const WILDCARD = 1;
-        /// No longer in the index.
-        const DELETED = 2;
-        /// In a lane of `Root::idle`; the lane's number is in bits 8..16.
-        const IN_LANE = 4;
-        /// In `Root::due`.
-        const DUE = 8;
-        /// `Root::events` names it: it stays, and waits nowhere.
-        const EVENTS = 16;
-        const _ = !0;
-    }
-
-    /// Of a message.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct MessageFlags: u32 {
-        /// Published as binary.
-        const BINARY = 1;
-        /// Has an event id, perhaps an empty one.
-        const EVENT_ID = 2;
-        /// Has an event type, perhaps an empty one.
-        const EVENT_TYPE = 4;
-        /// In its channel's history.
-        const STORED = 8;
-        /// In a lane of `Root::expiring`; the lane's number is in bits 8..16.
-        const IN_LANE = 16;
-        const _ = !0;
-    }
-}
-
-/// State of a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub enum SlotState {
-    Free = 0,
-    Active = 1,
-    /// The worker is ending its subscribers; no longer listed (STAT-58).
-    Leaving = 2,
-    /// The worker goes on with its subscribers for a while, but takes no connections any more.
-    Draining = 3,
-}
 
 impl Slot {
     pub fn state(&self) -> SlotState {

@@ -13,6 +13,7 @@ use super::alloc::Full;
 use super::layout::{MAIL_ENTRIES, MailBlock, Message, Node, PAGE, Slot};
 use super::memory::Ref;
 use super::section::Section;
+use super::slots::DropCause;
 
 /// Blocks that are tried to take in one step, within what the journal holds (`section.rs`).
 const TRIED: usize = 8;
@@ -20,6 +21,8 @@ const TRIED: usize = 8;
 /// A worker may keep this part of the zone waiting in its mailbox; beyond it, unstored messages are not
 /// put there any more.
 const SHARE: u64 = 4;
+/// Stored ones are, except where they would push out everybody's histories; then up to this part.
+const SHARE_OF_STORED: u64 = 2;
 
 /// What became of a message offered to a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +88,10 @@ impl Section<'_> {
     pub fn post(&self, node: &Node, message: Ref<Message>, stored: bool) -> Posted {
         let slot = &self.slots()[node.slot.get() as usize];
         let bytes = self.message_bytes(message);
-        let too_much = slot.mail_bytes.get() + bytes > self.memory().len() as u64 / SHARE;
-        if !stored && too_much && slot.mail_count.get() != 0 {
+        let share = if stored { SHARE_OF_STORED } else { SHARE };
+        let too_much = slot.mail_bytes.get() + bytes > self.memory().len() as u64 / share;
+        let refusable = !stored || self.is_short();
+        if refusable && too_much && slot.mail_count.get() != 0 {
             let first = slot.overflowing.get() == 0;
             self.set(&slot.overflowing, 1);
             return Posted::Refused { first };
@@ -105,6 +110,13 @@ impl Section<'_> {
         } else {
             Posted::Queued
         }
+    }
+
+    /// The subscribers of a node do not get a message, because its worker's mailbox refused it.
+    pub fn count_missed(&self, node: &Node) {
+        let slot = &self.slots()[node.slot.get() as usize];
+        let missed = u64::from(node.subscribers.get());
+        self.add64(&slot.dropped[DropCause::Memory as usize], missed);
     }
 
     /// The first entries of a mailbox, at most as many as the page of a caller.

@@ -17,15 +17,18 @@
 //!
 //! From here down: `publish`, `subscribe`, `poll`, `history`, `delivery`, `delete`, `sweep`, `slots`,
 //! `events`, `report` are the operations; `since`, `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `trash` the parts
-//! they are made of; `section`, `alloc`, `pages`, `list`, `layout`, `memory`, `robust` the ground.
+//! they are made of; `section`, `alloc`, `pages`, `list`, `layout`, `flags`, `memory`, `robust` the ground.
 
 mod alloc;
 pub mod balance;
 mod channel;
 pub mod check;
+mod clock;
 mod delete;
 mod delivery;
 mod events;
+mod evict;
+mod flags;
 mod geometry;
 mod history;
 mod index;
@@ -55,8 +58,9 @@ use core::ptr::NonNull;
 pub use self::alloc::Full;
 pub use self::delivery::{Mail, Notice};
 pub use self::events::{Event, EventsTurn};
+pub use self::evict::evicted_here;
 pub use self::geometry::LayoutError;
-pub use self::history::{Page, PageStep};
+pub use self::history::{Gap, Page, PageStep};
 pub use self::layout::{Bookmark, Channel, Node};
 pub use self::memory::Ref;
 pub use self::poll::{Began, Patience, Poll, Polled, Position, Standing};
@@ -220,6 +224,7 @@ impl Zone {
             key.store(random());
         }
         root.created.store(now);
+        clock::start(root, now);
         root.next_serial.store(1);
         let zone = Zone { memory, geometry };
         let section = zone.enter();

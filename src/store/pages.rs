@@ -13,6 +13,8 @@ const FREE_LAST: u32 = 2;
 const SMALL: u32 = 3;
 const RUN: u32 = 4;
 const INNER: u32 = 5;
+/// Above kind and class of a page of small objects: how many of them are no messages.
+const FIXED_SHIFT: u32 = 16;
 
 /// Runs looked at in the bin of the wanted length itself, where not all are long enough.
 const TRIES: usize = 32;
@@ -39,7 +41,7 @@ impl PageInfo {
         match word & 0xff {
             FREE => PageState::Free(n),
             FREE_LAST => PageState::FreeLast(n),
-            SMALL => PageState::Small(n),
+            SMALL => PageState::Small(n & 0xff),
             RUN => PageState::Run(n),
             _ => PageState::Inner,
         }
@@ -77,6 +79,19 @@ impl Section<'_> {
 
     pub fn set_page_state(&self, page: usize, state: PageState) {
         self.set(&self.page(page).state, word(state));
+    }
+
+    /// Objects of a page of small ones that are no messages.
+    pub fn fixed(&self, page: usize) -> usize {
+        (self.page(page).state.get() >> FIXED_SHIFT) as usize
+    }
+
+    pub fn add_fixed(&self, page: usize) {
+        self.add(&self.page(page).state, 1 << FIXED_SHIFT);
+    }
+
+    pub fn sub_fixed(&self, page: usize) {
+        self.sub(&self.page(page).state, 1 << FIXED_SHIFT);
     }
 
     /// Makes the whole page area one free run. For zone creation.

@@ -12,9 +12,11 @@
 //!   ([`Standing`]), and from then on nothing is stamped earlier. The end of a deleted channel has its
 //!   place in that order, so what is published to one of the same name is later than that.
 
+use core::mem::size_of;
+
 use smallvec::SmallVec;
 
-use super::layout::{Bookmark, Channel, ChannelFlags, Message};
+use super::layout::{Bookmark, Channel, ChannelFlags, Message, Node};
 use super::memory::Ref;
 use super::section::Section;
 use super::{
@@ -112,8 +114,30 @@ impl Zone {
         limits: &Limits,
         now: u64,
     ) -> Result<Polled, StoreError> {
+        self.with_room(size_of::<Node>(), 1, now, || {
+            self.poll_once(me, items, since, patience, rules, limits, now)
+        })
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn poll_once(
+        &self,
+        me: SlotId,
+        items: &[JoinItem<'_>],
+        since: &Since<'_>,
+        patience: Patience,
+        rules: &JoinRules,
+        limits: &Limits,
+        now: u64,
+    ) -> Result<Polled, StoreError> {
         let section = self.enter();
         let created = section.admit_all(items, rules, limits, now)?;
+        section.accept_second(since.time, now);
+        // What is found now must not go while it is taken.
+        section.make_room_before(now, || {
+            let bookmark = |_| section.allocate::<Bookmark>(size_of::<Bookmark>()).map(drop);
+            (0..items.len().min(section.trials())).try_for_each(bookmark)
+        });
         let found = section.found(items, since, now);
         let poll = match patience {
             _ if !found.is_empty() => section.answer(me, &found, since, now),
@@ -219,7 +243,7 @@ impl Section<'_> {
 
     /// A time that has not come is nobody's position (OLD-17).
     fn is_to_come(&self, since: &Since<'_>, now: u64) -> bool {
-        since.time.is_some_and(|time| time > now.max(self.newest_stamp().second))
+        since.time.is_some_and(|time| time > self.wall(now).max(self.newest_stamp().second))
     }
 
     /// The position of a client that there is nothing for: its own (LP-1), but never later than the

@@ -7,6 +7,7 @@
 
 use smallvec::SmallVec;
 
+use super::evict::message_size;
 use super::layout::{Channel, ChannelFlags, Message};
 use super::list::OfChannel;
 use super::mailbox::Posted;
@@ -14,8 +15,10 @@ use super::memory::Ref;
 use super::message::seconds;
 use super::report::ChannelInfo;
 use super::section::Section;
-use super::slots::DropCause;
 use super::{Full, Limits, Parts, SlotId, StoreError, Wake, Zone};
+
+/// Messages that one publish drops at most from a channel.
+const TRIMMED: usize = 256;
 
 /// What is published, by whom, and under which settings.
 #[derive(Clone, Copy)]
@@ -73,6 +76,23 @@ impl Zone {
     /// An error means that nothing happened. With several channels, memory can still run out on the way;
     /// then `Published::failed` says so and the earlier channels have the message (PUB-53).
     pub fn publish(&self, ids: &[&[u8]], publish: &Publish<'_>) -> Result<Published, StoreError> {
+        let count = self.drafts_wanted(ids, publish);
+        self.with_room(message_size(&publish.parts), count, publish.now, || {
+            self.publish_once(ids, publish)
+        })
+    }
+
+    /// How many of the channels want the text.
+    fn drafts_wanted(&self, ids: &[&[u8]], publish: &Publish<'_>) -> usize {
+        if publish.store || !self.evicts() {
+            return ids.len();
+        }
+        let section = self.enter();
+        let has_readers = |channel| section.at::<Channel>(channel).nodes.head.get().is_some();
+        ids.iter().filter(|id| section.find(id).is_some_and(has_readers)).count()
+    }
+
+    fn publish_once(&self, ids: &[&[u8]], publish: &Publish<'_>) -> Result<Published, StoreError> {
         let mut published = Published::default();
         let targets = self.reserve(ids, publish, &mut published.wake)?;
         self.publish_reserved(targets, publish, published)
@@ -89,8 +109,11 @@ impl Zone {
         channels: &[(Ref<Channel>, &[u8])],
         publish: &Publish<'_>,
     ) -> Result<Published, StoreError> {
-        let targets = self.reserve_existing(channels, publish)?;
-        self.publish_reserved(targets, publish, Published::default())
+        let size = message_size(&publish.parts);
+        self.with_room(size, channels.len(), publish.now, || {
+            let targets = self.reserve_existing(channels, publish)?;
+            self.publish_reserved(targets, publish, Published::default())
+        })
     }
 
     fn publish_reserved(
@@ -103,7 +126,8 @@ impl Zone {
             self.copy_in(draft, &publish.parts);
         }
         let mut section = self.enter();
-        if targets.len() > 1 && section.check_mail_room(&targets).is_err() {
+        let check = || section.check_mail_room(&targets);
+        if targets.len() > 1 && section.made_room(publish.now, check).is_err() {
             section.abandon_all(publish.me, &targets);
             return Err(StoreError::Full);
         }
@@ -203,7 +227,7 @@ impl Section<'_> {
         }
         let mut created = SmallVec::new();
         for id in missing {
-            match self.create_channel(id, limits, now) {
+            match self.made_room(now, || self.create_channel(id, limits, now)) {
                 Ok(channel) => created.push(channel),
                 Err(Full) => {
                     self.undo();
@@ -234,7 +258,8 @@ impl Section<'_> {
         targets: &mut Targets<'a>,
     ) -> Result<(), Full> {
         let wanted = publish.store || self.at(channel).nodes.head.get().is_some();
-        match wanted.then(|| self.draft(publish.me, &publish.parts)).transpose() {
+        let draft = || self.draft(publish.me, &publish.parts);
+        match wanted.then(|| self.made_room(publish.now, draft)).transpose() {
             Ok(draft) => {
                 self.commit();
                 targets.push(Target { id, hash: self.hash(id), only, draft });
@@ -287,7 +312,9 @@ impl Section<'_> {
                 return Ok(Step::Done);
             }
             _ => {
-                let channel = self.create_channel(target.id, publish.limits, publish.now)?;
+                let channel = self.made_room(publish.now, || {
+                    self.create_channel(target.id, publish.limits, publish.now)
+                })?;
                 self.settle();
                 channel
             }
@@ -297,13 +324,14 @@ impl Section<'_> {
             return Err(StoreError::EventsChannel);
         }
         if target.draft.is_none() && c.nodes.head.get().is_some() {
-            let draft = self.draft(publish.me, &publish.parts)?;
+            let draft = || self.draft(publish.me, &publish.parts);
+            let draft = self.made_room(publish.now, draft)?;
             self.commit();
             target.draft = Some(draft);
             return Ok(Step::Fill(draft));
         }
         for node in self.items::<OfChannel>(&c.nodes) {
-            self.make_mail_room(self.slot_of(node))?;
+            self.made_room(publish.now, || self.make_mail_room(self.slot_of(node)))?;
         }
 
         let stamp = self.next_place(channel, publish.now);
@@ -325,12 +353,22 @@ impl Section<'_> {
         }
         self.commit();
 
-        while publish.limits.max_stored.is_some_and(|most| u64::from(c.stored.get()) > most) {
-            self.drop_oldest(channel, publish.now);
-            self.commit();
-        }
+        self.trim(channel, publish.limits.max_stored, publish.now);
         published.channels.push(self.info(channel));
         Ok(Step::Done)
+    }
+
+    /// Drops the oldest messages of a channel that stores too many (LIFE-41), of which there is one unless
+    /// the limit was lowered; then not all at once, and the next publishes go on with it.
+    pub fn trim(&self, channel: Ref<Channel>, most: Option<u64>, now: u64) {
+        let c = self.at(channel);
+        for _ in 0..TRIMMED {
+            if most.is_none_or(|most| u64::from(c.stored.get()) <= most) {
+                return;
+            }
+            self.drop_oldest(channel, now);
+            self.commit();
+        }
     }
 
     fn post_to_all(
@@ -343,13 +381,11 @@ impl Section<'_> {
         for node in self.items::<OfChannel>(&self.at(channel).nodes) {
             let n = self.at(node);
             let worker = SlotId::new(n.slot.get() as usize);
-            let slot = self.slot(worker);
             match self.post(n, message, publish.store) {
                 Posted::Wake => published.wake.push(worker),
                 Posted::Queued => {}
                 Posted::Refused { first } => {
-                    let missed = u64::from(n.subscribers.get());
-                    self.add64(&slot.dropped[DropCause::Memory as usize], missed);
+                    self.count_missed(n);
                     if first {
                         published.overflowing.push(worker);
                     }

@@ -49,6 +49,8 @@ pub struct Totals {
     pub workers: Vec<WorkerInfo>,
     pub delivered: u64,
     pub dropped: [u64; CAUSES],
+    /// Messages that made room for others (`evict.rs`).
+    pub evicted: u64,
     /// Bytes of allocated objects, fixed part included.
     pub used: u64,
     /// Bytes in free pages.
@@ -78,6 +80,7 @@ impl Zone {
             uptime: now.saturating_sub(root.created.get()),
             delivered: root.delivered.get(),
             dropped: root.dropped.each_ref().map(|n| n.get()),
+            evicted: root.evicted.get(),
             used: root.used.get() + self.fixed_cost() as u64,
             free: u64::from(root.free_pages.get()) * PAGE as u64,
             largest_free: (section.longest_free_run() * PAGE) as u64,

@@ -8,6 +8,7 @@
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
 
 /// Longest sleep of a process that waits for a mutex, in nanoseconds. Thousands of times a section.
 const NAP: libc::c_long = 10_000_000;
@@ -56,14 +57,27 @@ impl RobustMutex {
             if let Some(got) = self.try_lock()? {
                 return Ok(got);
             }
-            let until = realtime_after_nap();
-            // SAFETY: an initialised mutex in memory that stays mapped, and a valid time.
-            let code = unsafe { libc::pthread_mutex_timedlock(self.0.get(), &raw const until) };
+            let code = self.lock_for_a_nap();
             if code == libc::ETIMEDOUT {
                 continue;
             }
             if let Some(got) = self.acquired(code)? {
                 return Ok(got);
+            }
+        }
+    }
+
+    /// By the clock that nobody sets, if the C library can: were the other set back, the nap would be as long
+    /// as that.
+    fn lock_for_a_nap(&self) -> libc::c_int {
+        let timed_lock = clock_lock();
+        let clock = timed_lock.map_or(libc::CLOCK_REALTIME, |_| libc::CLOCK_MONOTONIC);
+        let until = after_nap(clock);
+        // SAFETY: an initialised mutex in memory that stays mapped, and a valid time.
+        unsafe {
+            match timed_lock {
+                Some(timed_lock) => timed_lock(self.0.get(), clock, &raw const until),
+                None => libc::pthread_mutex_timedlock(self.0.get(), &raw const until),
             }
         }
     }
@@ -110,10 +124,29 @@ fn check(code: i32) -> Result<(), i32> {
     if code == 0 { Ok(()) } else { Err(code) }
 }
 
-fn realtime_after_nap() -> libc::timespec {
+type ClockLock = unsafe extern "C" fn(
+    *mut libc::pthread_mutex_t,
+    libc::clockid_t,
+    *const libc::timespec,
+) -> libc::c_int;
+
+/// `pthread_mutex_clocklock` is in glibc since 2.30, and not in musl: looked for when first needed, so that
+/// the module loads without.
+fn clock_lock() -> Option<ClockLock> {
+    static FOUND: OnceLock<Option<ClockLock>> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        // SAFETY: a name that ends with a NUL; if there is such a function, this is its type.
+        unsafe {
+            let found = libc::dlsym(libc::RTLD_DEFAULT, c"pthread_mutex_clocklock".as_ptr());
+            core::mem::transmute::<*mut libc::c_void, Option<ClockLock>>(found)
+        }
+    })
+}
+
+fn after_nap(clock: libc::clockid_t) -> libc::timespec {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes the time to where it is told. It cannot fail for this clock; the mutex knows no other.
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
+    // SAFETY: writes the time to where it is told. It cannot fail for these clocks.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     time.tv_nsec += NAP;
     if time.tv_nsec >= 1_000_000_000 {
         time.tv_nsec -= 1_000_000_000;

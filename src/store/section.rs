@@ -36,6 +36,11 @@ pub struct Section<'z> {
     inherited: bool,
     /// Workers that events were posted to. Mostly there are none: a section is to cost little.
     wake: Cell<Option<Box<Wake>>>,
+    /// Messages that made room under this hold of the lock, and whether there are no more (`evict.rs`).
+    evictions: Cell<u32>,
+    nothing_left: Cell<bool>,
+    /// An event of the open step found no room.
+    untold: Cell<bool>,
 }
 
 impl<'z> Section<'z> {
@@ -48,8 +53,18 @@ impl<'z> Section<'z> {
             Ok(Acquired::OwnerDied) => true,
             Err(code) => panic!("zone lock: error {code}"),
         };
-        let (freed, wake) = (Cell::new(false), Cell::default());
-        let section = Section { memory, geometry, root, journal, freed, inherited, wake };
+        let section = Section {
+            memory,
+            geometry,
+            root,
+            journal,
+            freed: Cell::new(false),
+            inherited,
+            wake: Cell::default(),
+            evictions: Cell::new(0),
+            nothing_left: Cell::new(false),
+            untold: Cell::new(false),
+        };
         section.undo();
         section
     }
@@ -143,6 +158,39 @@ impl<'z> Section<'z> {
     /// Whether the last holder of the lock died with it.
     pub fn is_inherited(&self) -> bool {
         self.inherited
+    }
+
+    /// Nothing was changed since the last commit.
+    pub fn is_untouched(&self) -> bool {
+        self.root.journal_len.get() == 0
+    }
+
+    /// Messages evicted under this hold of the lock.
+    pub fn evictions(&self) -> u32 {
+        self.evictions.get()
+    }
+
+    pub fn count_eviction(&self) {
+        self.evictions.set(self.evictions.get() + 1);
+    }
+
+    /// No message is left that could make room.
+    pub fn note_nothing_left(&self) {
+        self.nothing_left.set(true);
+    }
+
+    /// Messages make room, as far as is known.
+    pub fn may_evict(&self) -> bool {
+        self.root.evicts.get() != 0 && !self.nothing_left.get()
+    }
+
+    /// Notes that an event of the open step found no room.
+    pub fn note_untold(&self) {
+        self.untold.set(true);
+    }
+
+    pub fn take_untold(&self) -> bool {
+        self.untold.take()
     }
 
     /// Notes a worker that must be woken.

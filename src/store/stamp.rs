@@ -12,18 +12,20 @@ pub struct Stamp {
 }
 
 impl Section<'_> {
-    /// The next stamp. A clock that stands still or steps back only lets the tag grow (OLD-19, PUB-73).
+    /// The next stamp, later than all before. A wall clock that stands still or is set back only lets the
+    /// tag grow (OLD-19, PUB-73), and the second when no tag is left.
     pub fn next_stamp(&self, now: u64) -> Stamp {
         let root = self.root();
+        let now = self.wall(now);
         let second = root.stamp_second.get();
-        if now > second {
-            self.set64(&root.stamp_second, now);
-            self.set(&root.stamp_tag, 1);
-            return Stamp { second: now, tag: 1 };
-        }
-        let tag = root.stamp_tag.get() + 1;
-        self.set(&root.stamp_tag, tag);
-        Stamp { second, tag }
+        let next = match root.stamp_tag.get().checked_add(1) {
+            _ if now > second => Stamp { second: now, tag: 1 },
+            Some(tag) => Stamp { second, tag },
+            None => Stamp { second: second + 1, tag: 1 },
+        };
+        self.set64(&root.stamp_second, next.second);
+        self.set(&root.stamp_tag, next.tag);
+        next
     }
 
     /// The stamp of a channel's newest message, stored or not; of its end, when it was deleted.
@@ -32,16 +34,32 @@ impl Section<'_> {
         Stamp { second: c.last_second.get(), tag: c.last_tag.get() }
     }
 
+    /// The stamp of a channel's newest message that was removed from its history.
+    pub fn removed_stamp(&self, channel: Ref<Channel>) -> Stamp {
+        let c = self.at(channel);
+        Stamp { second: c.removed_second.get(), tag: c.removed_tag.get() }
+    }
+
     /// The stamp of the newest message.
     pub fn newest_stamp(&self) -> Stamp {
         let root = self.root();
         Stamp { second: root.stamp_second.get(), tag: root.stamp_tag.get() }
     }
 
-    /// Somebody is told that this second has come: from now on no message is stamped with an earlier one,
-    /// whatever the clock does.
+    /// A client says that it has had all of this second: if that can be, it counts as told.
+    pub fn accept_second(&self, time: Option<u64>, now: u64) {
+        let reached = self.root().stamp_second.get();
+        if time.is_some_and(|time| time > reached && time <= self.wall(now)) {
+            self.reach_second(now);
+            self.commit();
+        }
+    }
+
+    /// Somebody is told that the present second of the wall clock has come: from now on no message is
+    /// stamped with an earlier one, whatever that clock does.
     pub fn reach_second(&self, now: u64) {
         let root = self.root();
+        let now = self.wall(now);
         if now > root.stamp_second.get() {
             self.set64(&root.stamp_second, now);
             self.set(&root.stamp_tag, 0);

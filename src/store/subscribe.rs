@@ -73,8 +73,23 @@ impl Zone {
         limits: &Limits,
         now: u64,
     ) -> Result<Joined, StoreError> {
+        self.with_room(size_of::<Node>(), 1, now, || {
+            self.join_once(me, items, since, rules, limits, now)
+        })
+    }
+
+    fn join_once(
+        &self,
+        me: SlotId,
+        items: &[JoinItem<'_>],
+        since: &Since<'_>,
+        rules: &JoinRules,
+        limits: &Limits,
+        now: u64,
+    ) -> Result<Joined, StoreError> {
         let section = self.enter();
         let created = section.admit_all(items, rules, limits, now)?;
+        section.accept_second(since.time, now);
         let stamp = section.newest_stamp();
         let subscriptions = section
             .join_all(me, items, since, limits, now)
@@ -139,7 +154,7 @@ impl Section<'_> {
     ) -> Result<Subscriptions, StoreError> {
         let mut joined = Subscriptions::new();
         for item in items {
-            match self.join_one(me, item, since, limits, now) {
+            match self.made_room(now, || self.join_one(me, item, since, limits, now)) {
                 Ok(subscription) => {
                     self.settle();
                     joined.push(subscription);

@@ -43,10 +43,6 @@ impl Section<'_> {
             let second = bucket.second.get();
             let (messages, channels) =
                 (u64::from(bucket.messages.get()), u64::from(bucket.channels.get()));
-            if second > now + PASS {
-                // Left over from before the clock stepped back.
-                continue;
-            }
             if second > now {
                 trash.channels_in_delete += channels;
                 trash.still_stored += messages;

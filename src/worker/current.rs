@@ -1,10 +1,10 @@
 //! The worker that this process is.
 
 use std::cell::Cell;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use smallvec::SmallVec;
 
+use super::eviction::Evictions;
 use super::leaving::Departure;
 use super::registry::{Membership, Registry};
 use super::subscriber::Subscriber;
@@ -36,6 +36,7 @@ pub struct Worker {
     /// Its subscribers that are neither ending nor over.
     pub(super) live: Cell<usize>,
     pub(super) departure: Departure,
+    pub(super) evictions: Evictions,
     /// Takes the mail in the next turn of the event loop.
     pub(super) later: Event,
     /// Looks at the mailbox without having been woken.
@@ -103,8 +104,8 @@ impl Worker {
     }
 }
 
-/// Unix seconds, fresh from the clock: nginx's cached time may be a while old, and differs between
-/// workers (PUB-73).
+/// Seconds on the zone's steady clock, fresh: nginx's cached time may be a while old, and differs between
+/// workers (PUB-73). 0 in a process that has no place in the zone.
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    Worker::current().map_or(0, |worker| worker.zone.now())
 }

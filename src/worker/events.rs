@@ -23,7 +23,7 @@ thread_local! {
 /// `cycle` is the one being started.
 pub unsafe fn configure(zone: Zone, main: &Main, cycle: *mut ngx_cycle_t) {
     let id = &main.events_channel_id;
-    let wanted = zone.configure_events(id, &main.limits, now()).err();
+    let wanted = zone.configure_events(id, &main.limits, zone.now()).err();
     if wanted.is_some() {
         // SAFETY: the log of the caller's cycle.
         unsafe {

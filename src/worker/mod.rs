@@ -28,6 +28,8 @@ mod delivery;
 #[cfg(feature = "nginx")]
 mod events;
 #[cfg(feature = "nginx")]
+mod eviction;
+#[cfg(feature = "nginx")]
 mod head;
 #[cfg(feature = "nginx")]
 mod hearing;

@@ -5,10 +5,11 @@ use std::cell::{Cell, RefCell};
 
 use nginx_sys::{ngx_cycle_t, ngx_event_t};
 
+use super::eviction::Evictions;
 use super::leaving::Departure;
 use super::registry::Registry;
 use super::{CURRENT, Worker, direct, events, leaving, now, pace, upgrade, wakeup};
-use crate::conf;
+use crate::conf::{self, MemoryFull};
 use crate::ngx_ext::event::Event;
 use crate::ngx_ext::guard::{cycle_log, guard};
 use crate::ngx_ext::log::{self, Level};
@@ -62,6 +63,7 @@ impl Worker {
         self.retry_events();
         self.reclaim_dead();
         self.check_successors();
+        self.tell_evictions(b"");
     }
 
     fn reclaim_dead(&self) {
@@ -93,6 +95,7 @@ pub unsafe fn init_module(cycle: *mut ngx_cycle_t) {
         let zone = conf.and_then(conf::MainConf::zone);
         let Some(zone) = zone.filter(|_| !process::is_test()) else { return };
         if let Some(main) = conf.and_then(conf::MainConf::main) {
+            zone.evict_when_full(main.memory_full == MemoryFull::Evict);
             events::configure(zone, main, cycle);
             leaving::note_turn(zone.events_turn());
             if is_upgrade {
@@ -158,8 +161,8 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
     let Some((main, zone)) = main_and_zone.filter(|_| process::is_worker()) else { return Ok(()) };
 
     // A dead predecessor's slot is free again after this.
-    let dead = zone.reclaim_dead(None, &main.limits, now());
-    let me = zone.take_slot(process::pid(), process::slot(), now())?;
+    let dead = zone.reclaim_dead(None, &main.limits, zone.now());
+    let me = zone.take_slot(process::pid(), process::slot(), zone.now())?;
     // SAFETY: the cycle and its log last as long as the process.
     unsafe {
         let event = |handler| Event::new(handler, std::ptr::null_mut(), (*cycle).log);
@@ -177,6 +180,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
             all_modules_known: direct::unknown(&process::http_modules(cycle)).is_empty(),
             live: Cell::new(0),
             departure: Departure::new(span, (*cycle).log),
+            evictions: Evictions::default(),
             later: event(drain_later),
             looking: event(look).keeps_worker(),
             housekeeping: event(keep_house),

@@ -25,6 +25,7 @@ pub fn delete(id: &[u8], text: Option<&[&[u8]]>) -> bool {
     match worker.zone.delete(worker.me, id, text, now()) {
         Some(wake) => {
             worker.wake(&wake);
+            worker.tell_evictions(id);
             true
         }
         None => false,
@@ -47,8 +48,10 @@ impl Worker {
         let Some((_, first)) = channels.first() else { return Ok(()) };
         let limits = &self.limits;
         let publish = Publish { me: self.me, parts: *parts, store, limits, now: now() };
-        let published = self.zone.publish_existing(channels, &publish)?;
-        self.published(first, &published);
+        let published = self.zone.publish_existing(channels, &publish);
+        self.tell_evictions(first);
+        let published = published?;
+        self.published(first, &published, store);
         published.failed.map_or(Ok(()), Err)
     }
 
@@ -60,19 +63,22 @@ impl Worker {
         limits: &Limits,
     ) -> Result<Published, StoreError> {
         let publish = Publish { me: self.me, parts: *parts, store, limits, now: now() };
-        let published = self.zone.publish(ids, &publish)?;
-        self.published(ids[0], &published);
+        let published = self.zone.publish(ids, &publish);
+        self.tell_evictions(ids[0]);
+        let published = published?;
+        self.published(ids[0], &published, store);
         Ok(published)
     }
 
     /// Wakes those who have mail now, and says who does not take it.
-    fn published(&self, first: &[u8], published: &Published) {
+    fn published(&self, first: &[u8], published: &Published, store: bool) {
         self.wake(&published.wake);
         for slot in &published.overflowing {
             let pid = self.zone.pid_of(*slot);
             warn(format_args!(
-                "push stream module: worker {pid} takes its messages too slowly, it gets no unstored \
-                 ones until it has caught up; seen publishing to channel {}",
+                "push stream module: worker {pid} takes its messages too slowly, it gets no {} until it \
+                 has caught up; seen publishing to channel {}",
+                if store { "more" } else { "unstored ones" },
                 Quoted(first)
             ));
         }

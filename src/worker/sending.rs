@@ -11,7 +11,7 @@ use super::formatted::{EventIds, Formatted, Shape, view};
 use super::sink::Attached;
 use super::subscriber::{Phase, State, Subscriber};
 use super::transmission::{Flow, Transmission};
-use crate::conf::Location;
+use crate::conf::{Location, TemplateKind};
 use crate::ngx_ext::connection::Failed;
 use crate::ngx_ext::request::Request;
 
@@ -199,12 +199,22 @@ impl State {
                 step.page
             }
         };
-        for message in page.messages() {
+        let mut gaps = page.gaps().iter().peekable();
+        let tells_gaps = location.gap_events
+            && location.message_template.kind == TemplateKind::EventStream
+            && matches!(self.phase, Phase::Open);
+        for (i, message) in page.messages().enumerate() {
+            while let Some(gap) = gaps.next_if(|gap| tells_gaps && gap.at <= i) {
+                transmission.tell_gap(shape.framing, gap);
+            }
             let Some(item) = Formatted::message(shape, &view(&message), true) else { continue };
             let separator = self.envelope.separator();
             let separator = separator.and_then(|text| Formatted::text(shape.framing, text));
             separator.into_iter().for_each(|item| transmission.outbox.push_history(item));
             transmission.outbox.push_history(item);
+        }
+        for gap in gaps.filter(|_| tells_gaps) {
+            transmission.tell_gap(shape.framing, gap);
         }
     }
 }

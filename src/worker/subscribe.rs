@@ -43,6 +43,13 @@ pub struct Order<'o> {
     pub kind: Kind<'o>,
 }
 
+impl Order<'_> {
+    /// One channel of it, for the log.
+    pub(super) fn first_id(&self) -> &[u8] {
+        self.items.first().map_or(b"", |item| item.id)
+    }
+}
+
 /// What became of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -124,6 +131,7 @@ impl New {
         let joined =
             worker.zone.join(worker.me, order.items, &order.since, &rules, limits, now())?;
         worker.wake(&joined.wake);
+        worker.tell_evictions(order.first_id());
         let (position, joined) = (joined.stamp, joined.subscriptions);
         let mode = match location.message_template.kind {
             TemplateKind::EventStream => Mode::EventSource,
@@ -144,7 +152,7 @@ impl New {
         subscriber.start_timer();
         subscriber.attach(worker, request);
         subscriber.pad_header(worker, minimums.header);
-        subscriber.begin_events(order, &gap, position);
+        subscriber.begin_events(worker, order, &gap, position);
         subscriber.read_first_page(worker);
         Ok(self.go_on())
     }
@@ -160,6 +168,7 @@ impl New {
         let (rules, limits) = (location.join_rules(), &order.main.limits);
         let polled = worker.zone.poll(worker.me, items, since, patience, &rules, limits, now())?;
         worker.wake(&polled.wake);
+        worker.tell_evictions(order.first_id());
         let reported = self.report_gap(order);
         match polled.poll {
             Poll::Nothing { position } => {
@@ -275,7 +284,7 @@ impl Subscriber {
 impl Subscriber {
     /// What an event stream is told before any message: when to come back, what is gone, and where it
     /// begins, so that it can come back from there although it has got nothing yet.
-    fn begin_events(&self, order: &Order<'_>, gap: &[u8], position: Stamp) {
+    fn begin_events(&self, worker: &Worker, order: &Order<'_>, gap: &[u8], position: Stamp) {
         let location = self.location;
         if location.message_template.kind != TemplateKind::EventStream {
             return;
@@ -287,7 +296,8 @@ impl Subscriber {
             self.begin_with(&event::gap(gap));
         }
         // It has no place yet, or one that leads nowhere: an id that is gone, or a time that has not come.
-        let is_placed = order.since.time.is_some_and(|time| time <= position.second.max(now()));
+        let present = position.second.max(worker.zone.wall(now()));
+        let is_placed = order.since.time.is_some_and(|time| time <= present);
         let has_history = !self.state.borrow().unread.is_empty();
         if location.auto_event_id && !is_placed && !has_history {
             self.begin_with(&event::position(position.second, position.tag));

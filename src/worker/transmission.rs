@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
-use super::formatted::Formatted;
+use super::formatted::{Formatted, Framing};
 use super::outbox::Outbox;
 use super::sink::{Attached, Sent};
 use crate::ngx_ext::connection::Failed;
+use crate::protocol::{event, percent};
+use crate::store::Gap;
 
 /// A sink and what waits for it.
 pub struct Transmission {
@@ -32,6 +34,14 @@ impl Transmission {
     /// Messages that left as a whole since the last call.
     pub fn take_sent(&mut self) -> u64 {
         std::mem::take(&mut self.sent)
+    }
+
+    /// Tells an event stream that messages of its history went before it came to them.
+    pub fn tell_gap(&mut self, framing: Framing, gap: &Gap) {
+        let mut id = Vec::new();
+        percent::append_component(&gap.channel_id, &mut id);
+        let item = Formatted::text(framing, &event::gap(&id));
+        item.into_iter().for_each(|item| self.outbox.push_history(item));
     }
 
     /// Sends an item before which nothing waits; queues what the socket does not take.

@@ -81,6 +81,7 @@ impl New {
         let joined =
             worker.zone.join(worker.me, order.items, &order.since, &rules, limits, now())?;
         worker.wake(&joined.wake);
+        worker.tell_evictions(order.first_id());
         let joined = joined.subscriptions;
         let targets = match location.websocket.allow_publish {
             true => joined

@@ -1,6 +1,8 @@
 //! The store on plain memory, threads standing in for processes.
 
+mod clock;
 mod events;
+mod eviction;
 mod model;
 mod operations;
 mod polling;

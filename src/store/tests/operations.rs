@@ -401,3 +401,18 @@ fn what_is_gone_is_a_gap() {
     a.publish("c", "new", true).unwrap();
     assert_eq!(gaps(0, START), 0, "a new channel has no past");
 }
+
+#[test]
+fn a_lowered_limit_is_reached_step_by_step() {
+    // LIFE-41: the next publishes act on it, none of them for long.
+    let mut bench = Bench::new(1 << 20);
+    let me = bench.worker().me;
+    for _ in 0..1000 {
+        Worker { bench: &bench, me }.publish("c", "x", true).unwrap();
+    }
+    bench.limits.max_stored = Some(10);
+    let a = Worker { bench: &bench, me };
+    let stored = [(); 6].map(|()| a.publish("c", "x", true).unwrap().channels[0].stored);
+    assert_eq!(stored, [745, 490, 235, 10, 10, 10]);
+    bench.check();
+}
