@@ -52,6 +52,13 @@ missing_test_tools() {
     command -v chromedriver >/dev/null || say chromium-driver
     command -v curl >/dev/null || say curl
     command -v openssl >/dev/null || say openssl
+    has_libfaketime || say libfaketime
+}
+
+# has_libfaketime: the library that the tests of the clock preload.
+has_libfaketime() {
+    compgen -G '/usr/lib*/*/faketime/libfaketime.so.1' >/dev/null ||
+        compgen -G '/usr/lib*/faketime/libfaketime.so.1' >/dev/null
 }
 
 # install PACKAGE...

@@ -2,7 +2,7 @@
 
 use ngx_http_push_stream_module::store::{MessageRef, Subscription};
 
-use crate::process::{EVENTS, KEPT};
+use crate::process::{EVENTS, KEPT, is_evicting};
 use crate::text;
 
 pub struct Follower {
@@ -79,7 +79,7 @@ impl Follower {
 
     /// Nothing is ever missing: all is stored and nothing taken away.
     fn is_complete(&self) -> bool {
-        self.channel == KEPT || self.channel == EVENTS
+        (self.channel == KEPT || self.channel == EVENTS) && !is_evicting()
     }
 
     /// Stored messages are never refused by a mailbox.

@@ -27,15 +27,18 @@ struct Scenario {
     kills_in_round: u64,
     /// With an events channel, whose events must balance.
     events: bool,
+    /// The oldest messages make room.
+    evicts: bool,
 }
 
-const SCENARIOS: [Scenario; 4] = [
+const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "kills_with_room",
         zone: 24 << 20,
         kills: 900,
         kills_in_round: 50,
         events: false,
+        evicts: false,
     },
     Scenario {
         name: "kills_in_a_full_zone",
@@ -43,6 +46,7 @@ const SCENARIOS: [Scenario; 4] = [
         kills: 300,
         kills_in_round: 30,
         events: false,
+        evicts: false,
     },
     Scenario {
         name: "kills_with_events",
@@ -50,6 +54,7 @@ const SCENARIOS: [Scenario; 4] = [
         kills: 400,
         kills_in_round: 40,
         events: true,
+        evicts: false,
     },
     Scenario {
         name: "kills_with_events_in_a_full_zone",
@@ -57,6 +62,23 @@ const SCENARIOS: [Scenario; 4] = [
         kills: 200,
         kills_in_round: 20,
         events: true,
+        evicts: false,
+    },
+    Scenario {
+        name: "kills_with_eviction",
+        zone: 512 << 10,
+        kills: 300,
+        kills_in_round: 30,
+        events: false,
+        evicts: true,
+    },
+    Scenario {
+        name: "kills_with_eviction_and_events",
+        zone: 512 << 10,
+        kills: 200,
+        kills_in_round: 20,
+        events: true,
+        evicts: true,
     },
 ];
 
@@ -121,11 +143,15 @@ fn filters(arguments: &[String]) -> Vec<&str> {
 
 fn run(scenario: &Scenario, seed: u64) -> Result<String, String> {
     let kills = from_environment("PUSH_STREAM_KILLS").unwrap_or(scenario.kills);
+    process::set_evicting(scenario.evicts);
     let mut parent = Parent::new(scenario.zone, seed, scenario.events);
     while parent.tally.kills < kills {
         parent.round(scenario.kills_in_round)?;
     }
     let tally = &parent.tally;
+    if scenario.evicts && tally.evicted < 1000 {
+        return Err(format!("too little was evicted: {tally}"));
+    }
     if tally.cut_short * 100 < tally.looked * MIN_CUT_SHORT {
         return Err(format!("too few kills hit a section: {tally}"));
     }

@@ -9,7 +9,7 @@ use ngx_http_push_stream_module::store::{
 };
 
 use crate::mapping::map;
-use crate::process::{EVENTS, KEPT, OPERATIONS, Process, channel_id, limits};
+use crate::process::{EVENTS, KEPT, OPERATIONS, Process, channel_id, is_evicting, limits};
 use crate::shared::{Board, Phase, Random, SEATS};
 use crate::tally::Tally;
 use crate::text;
@@ -42,6 +42,7 @@ impl Parent {
     pub fn new(len: usize, seed: u64, events: bool) -> Parent {
         // SAFETY: fresh shared memory, mapped for good.
         let zone = unsafe { Zone::create(map(len), len, START) }.expect("large enough");
+        zone.evict_when_full(is_evicting());
         Parent {
             zone,
             board: Board::new(),
@@ -231,7 +232,7 @@ impl Parent {
     /// What the events tell is what is there; none of them is ever missing.
     fn check_events(&mut self) -> Result<(), String> {
         let balance = self.zone.check_events()?;
-        if balance.is_none() && self.zone.is_events_channel(b"events") {
+        if balance.is_none() && !is_evicting() && self.zone.is_events_channel(b"events") {
             return Err("the events channel does not hold all events".to_string());
         }
         if let Some(balance) = balance {
@@ -294,20 +295,25 @@ impl Parent {
             Err(error) => return Err(format!("the kept channel cannot be read: {error}")),
         };
         let mut tokens = Vec::new();
-        let mut last = Default::default();
+        let (mut first, mut last) = (None, Default::default());
         while let Some(bookmark) = subscription.history.take() {
             let step = self.zone.read_history(me, bookmark, usize::MAX, self.now);
             subscription.history = step.next;
             for message in step.page.messages() {
                 tokens.push(text::token_of(&message));
-                if message.id != tokens.len() as u64 || message.stamp <= last {
+                let first = *first.get_or_insert(message.id);
+                if message.id != first + tokens.len() as u64 - 1 || message.stamp <= last {
                     return Err(format!("the kept channel has {message:?} at {}", tokens.len()));
                 }
                 last = message.stamp;
             }
         }
-        if tokens.len() as u64 != subscription.live_from - 1 {
-            return Err(format!("{} kept, live from {}", tokens.len(), subscription.live_from));
+        // With nothing left, the next would be the first.
+        let first = first.unwrap_or(subscription.live_from);
+        let whole = first == 1 || is_evicting();
+        if !whole || first + tokens.len() as u64 != subscription.live_from {
+            let (kept, live_from) = (tokens.len(), subscription.live_from);
+            return Err(format!("{kept} kept from {first} on, live from {live_from}"));
         }
         _ = self.zone.leave(me, &[subscription], &kept, self.now);
         self.zone.leave_slot(me, &kept, self.now);
@@ -315,7 +321,10 @@ impl Parent {
         let mut acknowledged = 0;
         for (id, token) in self.board.seats.iter().flat_map(|seat| seat.noted()) {
             acknowledged += 1;
-            let found = (id as usize).checked_sub(1).and_then(|at| tokens.get(at));
+            if id < first && is_evicting() {
+                continue;
+            }
+            let found = id.checked_sub(first).and_then(|at| tokens.get(at as usize));
             if found != Some(&token) {
                 return Err(format!("{id} was acknowledged as {token:#x} and is {found:x?}"));
             }
@@ -359,6 +368,7 @@ impl Parent {
         }
         // Ids may be missing only where a mailbox was too full for unstored messages.
         self.tally.missed = self.board.missed.load(SeqCst);
+        self.tally.evicted = totals.evicted;
         if self.tally.missed + self.tally.untold > totals.dropped.iter().sum() {
             return Err(format!("{} messages did not come: {totals:?}", self.tally.missed));
         }

@@ -1,7 +1,7 @@
 //! What each forked process does until it is killed: random operations, and a watchful eye on what its
 //! own subscriptions bring.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use ngx_http_push_stream_module::store::{
@@ -13,13 +13,25 @@ use crate::follower::Follower;
 use crate::shared::{Board, Phase, Random, Seat};
 use crate::text;
 
-/// Channel 0 is kept: never deleted, trimmed or expired, and everything in it is stored.
+/// Channel 0 is kept: never deleted, trimmed or expired, and everything in it is stored. It loses messages
+/// only where the oldest make room.
 pub const KEPT: usize = 0;
 const BUSY: u64 = 8;
 const ALL: u64 = 160;
 
 /// The events channel, where there is one. Only subscribed to.
 pub const EVENTS: usize = 1000;
+
+static EVICTING: AtomicBool = AtomicBool::new(false);
+
+/// Whether the oldest messages make room in the zones to come; for this process and those it forks.
+pub fn set_evicting(on: bool) {
+    EVICTING.store(on, SeqCst);
+}
+
+pub fn is_evicting() -> bool {
+    EVICTING.load(SeqCst)
+}
 
 /// Names of what `Seat::operation` says.
 pub const OPERATIONS: [&str; 11] = [

@@ -20,6 +20,8 @@ pub struct Tally {
     pub missed: u64,
     /// Most events in the events channel at once, and events that found no room.
     pub told: u64,
+    /// Messages that made room for others.
+    pub evicted: u64,
     pub untold: u64,
 }
 
@@ -31,7 +33,7 @@ impl fmt::Display for Tally {
             f,
             "{} kills; of {} looked at, {} held the lock and {} had uncommitted changes ({}); \
              {} operations, {} acknowledged messages kept, {} unstored ones refused; \
-             at most {} events at once, {} without room",
+             at most {} events at once, {} without room; {} evicted",
             self.kills,
             self.looked,
             self.held,
@@ -41,7 +43,8 @@ impl fmt::Display for Tally {
             self.acknowledged,
             self.missed,
             self.told,
-            self.untold
+            self.untold,
+            self.evicted
         )
     }
 }

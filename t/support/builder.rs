@@ -39,6 +39,7 @@ const STANDARD_LOCATIONS: &str = r#"
 pub struct Builder {
     pub(super) workers: usize,
     pub(super) open_files: Option<u64>,
+    pub(super) environment: Vec<(String, String)>,
     pub(super) connections: usize,
     pub(super) module: bool,
     pub(super) single: bool,
@@ -69,6 +70,7 @@ impl Default for Builder {
         Self {
             workers: 4,
             open_files: None,
+            environment: Vec::new(),
             connections: 4096,
             module: true,
             single: false,
@@ -155,6 +157,12 @@ impl Builder {
     pub fn daemon(mut self) -> Self {
         self.daemon = true;
         self
+    }
+
+    /// A variable of the environment, of the workers too.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self.main(&format!("env {name};"))
     }
 
     /// A file of `nginx-conf/` as it stands, but for the port and where nginx's files are. Pages go into

@@ -391,7 +391,12 @@ impl Drop for Nginx {
 fn spawn(builder: &Builder, dir: &Path, conf: &Path) -> Child {
     let open_files = builder.open_files;
     let mut command = Command::new(nginx_binary());
-    command.args(builder.arguments(dir, conf)).stdin(Stdio::null()).stderr(Stdio::null());
+    let variables = builder.environment.iter().map(|(name, value)| (name, value));
+    command
+        .envs(variables)
+        .args(builder.arguments(dir, conf))
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
     // SAFETY: only async-signal-safe calls between fork and exec.
     unsafe {
         command.pre_exec(move || {

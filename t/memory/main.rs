@@ -1,0 +1,7 @@
+//! A full zone: what makes room, and what is refused.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod evict;
+mod refuse;
