@@ -170,41 +170,51 @@ async fn half_a_message_at_the_end() {
     socket.raw.expect_close().await;
 }
 
-/// WS-84: a message takes memory while it comes, and no longer.
+/// WS-84, WS-GAP-16: a message takes memory while it comes, and no longer: not when it fails, and not while
+/// the server waits for a goodbye.
 #[tokio::test]
 async fn memory_is_given_back() {
-    let nginx = Nginx::builder()
-        .workers(1)
-        .websocket("big", "client_max_body_size 8m;")
-        .websocket(
-            "zip",
-            "client_max_body_size 8m; push_stream_websocket_deflate on;
-             push_stream_websocket_max_message_size 8m;",
-        )
-        .start()
-        .await;
-    let worker = *nginx.worker_pids().first().expect("a worker");
-    let resident = || {
-        let status = std::fs::read_to_string(format!("/proc/{worker}/status")).expect("status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("VmRSS");
-        line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).expect("a number")
-    };
-    let mut sockets = Vec::new();
-    for _ in 0..20 {
-        let mut socket = nginx.socket_with("/zip/m", &[OFFER]).await;
-        // A compressed message in progress is what is kept where nobody may publish.
-        socket.send(0x41, vec![0; 4_000_000]).await;
-        socket.send(0x89, b"heard").await;
-        socket.expect(0x8a, b"heard").await;
-        sockets.push(socket);
+    for fails in [true, false] {
+        let nginx = Nginx::builder()
+            .workers(1)
+            .websocket(
+                "zip",
+                "push_stream_websocket_deflate on; push_stream_websocket_max_message_size 8m;
+                 lingering_timeout 1h;",
+            )
+            .start()
+            .await;
+        let worker = *nginx.worker_pids().first().expect("a worker");
+        let resident = || {
+            let status = std::fs::read_to_string(format!("/proc/{worker}/status")).expect("status");
+            let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("VmRSS");
+            line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).expect("a number")
+        };
+        let mut sockets = Vec::new();
+        for _ in 0..20 {
+            let mut socket = nginx.socket_with("/zip/m", &[OFFER]).await;
+            // A compressed message in progress is what is kept where nobody may publish.
+            socket.send(0x41, vec![0; 4_000_000]).await;
+            socket.send(0x89, b"heard").await;
+            socket.expect(0x8a, b"heard").await;
+            sockets.push(socket);
+        }
+        let while_coming = resident();
+        assert!(while_coming > 80_000, "{while_coming} KiB");
+        if !fails {
+            nginx.delete("/pub?id=m").await;
+        }
+        for socket in &mut sockets {
+            if fails {
+                // It was no deflate.
+                socket.send(0x80, b"").await;
+                socket.fails_with(1007).await;
+            } else {
+                socket.text("Channel deleted").await;
+                socket.expect(0x88, b"").await;
+            }
+        }
+        let after = resident();
+        assert!(after < while_coming / 2, "{after} KiB after {while_coming}, {fails}");
     }
-    let while_coming = resident();
-    assert!(while_coming > 80_000, "{while_coming} KiB");
-    for socket in &mut sockets {
-        // It was no deflate.
-        socket.send(0x80, b"").await;
-        socket.fails_with(1007).await;
-    }
-    let after = resident();
-    assert!(after < 40_000, "{after} KiB after {while_coming}");
 }
