@@ -211,7 +211,7 @@ async fn time_to_live(nginx: &Nginx, visitor: &impl Visitor) {
 /// WS-58, WS-60: pings between messages. Without pongs the end would be 1008, not the time to live's.
 async fn pings(nginx: &Nginx, visitor: &impl Visitor) {
     let mut socket = visitor.open("/pinged/p", &[]).await;
-    for n in 1..=50 {
+    for n in 1..=20 {
         nginx.publish_live("p", format!("m{n}")).await;
         visitor.text(&mut socket, &format!("{n} p m{n}")).await;
     }

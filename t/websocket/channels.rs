@@ -88,7 +88,7 @@ async fn any_bytes() {
 #[tokio::test]
 async fn rights_of_subscribers() {
     let nginx = Nginx::builder()
-        .http("push_stream_message_ttl 1s; push_stream_max_subscribers_per_channel 2;")
+        .http("push_stream_message_ttl 2s; push_stream_max_subscribers_per_channel 2;")
         .websocket(
             "known",
             "push_stream_authorized_channels_only on; push_stream_websocket_allow_publish on;",
