@@ -17,7 +17,7 @@ use support::{Nginx, wait_for};
 
 const WORKERS: usize = 4;
 /// More than a worker needs for this load, far less than one that leaks.
-const LARGEST_WORKER: u64 = 64 * 1024 * 1024;
+const LARGEST_WORKER: u64 = 16 * 1024 * 1024;
 
 /// What is done to the server during a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
