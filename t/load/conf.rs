@@ -14,7 +14,7 @@ pub fn builder(workers: usize, zone: &str) -> Builder {
         .expect_log("reads too slowly")
         .expect_log("unable to allocate")
         .expect_log("no memory")
-        .expect_log("is not published to channel")
+        .expect_log("a websocket's message of")
 }
 
 /// The same with another message template, for a reload.
