@@ -63,7 +63,7 @@ pub use self::geometry::LayoutError;
 pub use self::history::{Gap, Page, PageStep};
 pub use self::layout::{Bookmark, Channel, Node};
 pub use self::memory::Ref;
-pub use self::poll::{Began, Patience, Poll, Polled, Position, Standing};
+pub use self::poll::{Ask, Began, Patience, Poll, Polled, Position, Standing};
 pub use self::publish::{Publish, Published};
 pub use self::report::{ChannelInfo, Totals, WorkerInfo};
 pub use self::since::Since;

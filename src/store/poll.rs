@@ -47,6 +47,18 @@ pub enum Patience {
     Wait,
 }
 
+/// What a client asks for, and under which settings.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    pub items: &'a [JoinItem<'a>],
+    pub since: &'a Since<'a>,
+    pub patience: Patience,
+    pub rules: &'a JoinRules,
+    pub limits: &'a Limits,
+    /// Seconds on the steady clock.
+    pub now: u64,
+}
+
 /// A poll, and whom to wake because of events it caused.
 #[derive(Debug)]
 pub struct Polled {
@@ -103,33 +115,12 @@ impl Standing {
 impl Zone {
     /// Looks for what a client has not had, creating channels that are missing (ADM-13). Only one that
     /// waits is a subscriber (LP-3, ADM-15).
-    #[allow(clippy::too_many_arguments)]
-    pub fn poll(
-        &self,
-        me: SlotId,
-        items: &[JoinItem<'_>],
-        since: &Since<'_>,
-        patience: Patience,
-        rules: &JoinRules,
-        limits: &Limits,
-        now: u64,
-    ) -> Result<Polled, StoreError> {
-        self.with_room(size_of::<Node>(), 1, now, || {
-            self.poll_once(me, items, since, patience, rules, limits, now)
-        })
+    pub fn poll(&self, me: SlotId, ask: &Ask<'_>) -> Result<Polled, StoreError> {
+        self.with_room(size_of::<Node>(), 1, ask.now, || self.poll_once(me, ask))
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn poll_once(
-        &self,
-        me: SlotId,
-        items: &[JoinItem<'_>],
-        since: &Since<'_>,
-        patience: Patience,
-        rules: &JoinRules,
-        limits: &Limits,
-        now: u64,
-    ) -> Result<Polled, StoreError> {
+    fn poll_once(&self, me: SlotId, ask: &Ask<'_>) -> Result<Polled, StoreError> {
+        let &Ask { items, since, patience, rules, limits, now } = ask;
         let section = self.enter();
         let created = section.admit_all(items, rules, limits, now)?;
         section.accept_second(since.time, now);

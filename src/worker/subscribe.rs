@@ -19,7 +19,7 @@ use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::padding::{self, Minimums};
 use crate::protocol::{event, percent};
 use crate::store::{
-    JoinItem, Mode, Patience, Poll, Since, Stamp, StoreError, Subscription, Subscriptions,
+    Ask, JoinItem, Mode, Patience, Poll, Since, Stamp, StoreError, Subscription, Subscriptions,
 };
 
 /// How a subscriber is served.
@@ -166,7 +166,8 @@ impl New {
         let New { worker, request, location } = self;
         let Order { items, since, .. } = order;
         let (rules, limits) = (location.join_rules(), &order.main.limits);
-        let polled = worker.zone.poll(worker.me, items, since, patience, &rules, limits, now())?;
+        let ask = Ask { items, since, patience, rules: &rules, limits, now: now() };
+        let polled = worker.zone.poll(worker.me, &ask)?;
         worker.wake(&polled.wake);
         worker.tell_evictions(order.first_id());
         let reported = self.report_gap(order);

@@ -101,7 +101,7 @@ fn channels_last_their_period() {
 
 #[test]
 fn trash_is_told_as_long_as_it_is_to() {
-    // LIFE-32..36, LIFE-43, LIFE-74.
+    // LIFE-32..36, LIFE-43, LIFE-47, LIFE-49, LIFE-74: the pass of four seconds, and ten seconds.
     for ahead in [24 * HOUR, -24 * HOUR] {
         let bench = Bench::new(1 << 20);
         let a = bench.worker();
@@ -214,10 +214,10 @@ proptest! {
                     let Position { time, tag } = reader.at;
                     let since = Since { time, tag, event_id: None };
                     let (rules, limits) = (JoinRules::default(), &bench.limits);
-                    let polled = bench
-                        .zone
-                        .poll(a.me, &items, &since, Patience::None, &rules, limits, now)
-                        .unwrap();
+                    let patience = Patience::None;
+                    let ask =
+                        Ask { items: &items, since: &since, patience, rules: &rules, limits, now };
+                    let polled = bench.zone.poll(a.me, &ask).unwrap();
                     reader.at = match polled.poll {
                         Poll::Found { history, position } => {
                             let mut next = Some(history[0]);

@@ -163,8 +163,15 @@ fn a_poll_gets_its_history_from_a_full_zone() {
     let items = [b"c0", b"c1", b"c2"].map(|id| JoinItem { id, backtrack: 2 });
     let (since, rules, limits) = (Since::default(), JoinRules::default(), &bench.limits);
     for _ in 0..200 {
-        let polled =
-            bench.zone.poll(a.me, &items, &since, Patience::None, &rules, limits, START).unwrap();
+        let ask = Ask {
+            items: &items,
+            since: &since,
+            patience: Patience::None,
+            rules: &rules,
+            limits,
+            now: START,
+        };
+        let polled = bench.zone.poll(a.me, &ask).unwrap();
         let Poll::Found { history, .. } = polled.poll else { panic!("{polled:?}") };
         assert_eq!(history.len(), 3);
         a.publish("c1", &"x".repeat(100), true).unwrap();
@@ -260,7 +267,7 @@ fn expired_and_deleted_messages_go_first() {
 
 #[test]
 fn a_message_in_use_is_free_when_it_is_done_with() {
-    // A worker that does not take its mail holds half the zone, and no more; the others go on.
+    // LIFE-45, LIFE-46: a worker that does not take its mail holds half the zone, and no more; the others go on.
     let bench = Bench::evicting(MIB);
     let (a, stuck) = (bench.worker(), bench.worker());
     let joined = stuck.join("c", 0).unwrap();

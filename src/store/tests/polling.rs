@@ -177,7 +177,8 @@ impl Run {
         let Position { time, tag } = p.position;
         let since = Since { time, tag, event_id: None };
         let rules = JoinRules::default();
-        match zone.poll(me, &items, &since, patience, &rules, limits, now).unwrap().poll {
+        let ask = Ask { items: &items, since: &since, patience, rules: &rules, limits, now };
+        match zone.poll(me, &ask).unwrap().poll {
             Poll::Found { history, position } => {
                 assert!(!history.is_empty());
                 for bookmark in history {
