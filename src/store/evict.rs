@@ -20,7 +20,7 @@
 //!
 //! **In vain.** A message that is in a mailbox, in a page that is being formatted or under a bookmark leaves
 //! its history and is free when the last of them is done with it; others go meanwhile. A worker that
-//! takes its mail too slowly keeps half the zone and no more (`mailbox.rs`). Places are of a size: it may need
+//! takes its mail too slowly keeps its share and little more (`mailbox.rs`). Places are of a size: it may need
 //! many messages until a page, or enough pages in a row, are free. Before more than a slice is evicted,
 //! one looks whether there could be room at all: objects that are no messages never go (`could_fit`). What
 //! is published while room is made is younger than all that may go, so that comes to an end.

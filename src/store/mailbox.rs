@@ -19,10 +19,8 @@ use super::slots::DropCause;
 const TRIED: usize = 8;
 
 /// A worker may keep this part of the zone waiting in its mailbox; beyond it, unstored messages are not
-/// put there any more.
+/// put there any more, nor stored ones where they would push out everybody's histories.
 const SHARE: u64 = 4;
-/// Stored ones are, except where they would push out everybody's histories; then up to this part.
-const SHARE_OF_STORED: u64 = 2;
 
 /// What became of a message offered to a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +86,7 @@ impl Section<'_> {
     pub fn post(&self, node: &Node, message: Ref<Message>, stored: bool) -> Posted {
         let slot = &self.slots()[node.slot.get() as usize];
         let bytes = self.message_bytes(message);
-        let share = if stored { SHARE_OF_STORED } else { SHARE };
-        let too_much = slot.mail_bytes.get() + bytes > self.memory().len() as u64 / share;
+        let too_much = slot.mail_bytes.get() + bytes > self.memory().len() as u64 / SHARE;
         let refusable = !stored || self.is_short();
         if refusable && too_much && slot.mail_count.get() != 0 {
             let first = slot.overflowing.get() == 0;

@@ -13,7 +13,7 @@ const EVICTED: &str = "of the oldest messages were evicted";
 /// A small zone and three workers; what is evicted is logged.
 fn evicting() -> Builder {
     Nginx::builder()
-        .zone("512k")
+        .zone("1m")
         .workers(3)
         .http("push_stream_memory_full evict;")
         .location(
@@ -180,9 +180,9 @@ async fn what_can_never_fit() {
     let nginx = evicting().expect_log("unable to allocate message").start().await;
     fill(&nginx).await;
     let before = (nginx.stat("stored_messages").await, evicted(&nginx).await);
-    let answer = nginx.post("/pub?id=fill1", vec![b'x'; 600 * 1024]).await;
+    let answer = nginx.post("/pub?id=fill1", vec![b'x'; 1100 * 1024]).await;
     answer.assert_refused(500, Some("Not enough shared memory."));
-    let answer = nginx.post("/pub?id=new", vec![b'x'; 600 * 1024]).await;
+    let answer = nginx.post("/pub?id=new", vec![b'x'; 1100 * 1024]).await;
     answer.assert_refused(500, Some("Not enough shared memory."));
     assert!(nginx.channel("new").await.is_none());
     assert_eq!((nginx.stat("stored_messages").await, evicted(&nginx).await), before);

@@ -267,7 +267,7 @@ fn expired_and_deleted_messages_go_first() {
 
 #[test]
 fn a_message_in_use_is_free_when_it_is_done_with() {
-    // LIFE-45, LIFE-46: a worker that does not take its mail holds half the zone, and no more; the others go on.
+    // LIFE-45, LIFE-46: a worker that does not take its mail holds its share, and no more; the others go on.
     let bench = Bench::evicting(MIB);
     let (a, stuck) = (bench.worker(), bench.worker());
     let joined = stuck.join("c", 0).unwrap();
