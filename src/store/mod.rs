@@ -16,8 +16,9 @@
 //! the slot's life mutex any more (`slots.rs`).
 //!
 //! From here down: `publish`, `subscribe`, `poll`, `history`, `delivery`, `delete`, `sweep`, `slots`,
-//! `events`, `report` are the operations; `since`, `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `trash` the parts
-//! they are made of; `section`, `alloc`, `pages`, `list`, `layout`, `flags`, `memory`, `robust` the ground.
+//! `events`, `report` are the operations, `evict` what they do when the zone is full; `since`,
+//! `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `clock`, `trash` the parts they are made
+//! of; `section`, `alloc`, `pages`, `list`, `layout`, `flags`, `memory`, `robust` the ground.
 
 mod alloc;
 pub mod balance;
