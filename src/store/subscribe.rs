@@ -74,29 +74,17 @@ impl Zone {
         now: u64,
     ) -> Result<Joined, StoreError> {
         self.with_room(size_of::<Node>(), 1, now, || {
-            self.join_once(me, items, since, rules, limits, now)
+            let section = self.enter();
+            let created = section.admit_all(items, rules, limits, now)?;
+            section.accept_second(since.time, now);
+            let stamp = section.newest_stamp();
+            let subscriptions = section
+                .join_all(me, items, since, limits, now)
+                .inspect_err(|_| section.uncreate_all(&created, now))?;
+            let mut wake = Wake::new();
+            section.take_wake(&mut wake);
+            Ok(Joined { stamp, subscriptions, wake })
         })
-    }
-
-    fn join_once(
-        &self,
-        me: SlotId,
-        items: &[JoinItem<'_>],
-        since: &Since<'_>,
-        rules: &JoinRules,
-        limits: &Limits,
-        now: u64,
-    ) -> Result<Joined, StoreError> {
-        let section = self.enter();
-        let created = section.admit_all(items, rules, limits, now)?;
-        section.accept_second(since.time, now);
-        let stamp = section.newest_stamp();
-        let subscriptions = section
-            .join_all(me, items, since, limits, now)
-            .inspect_err(|_| section.uncreate_all(&created, now))?;
-        let mut wake = Wake::new();
-        section.take_wake(&mut wake);
-        Ok(Joined { stamp, subscriptions, wake })
     }
 
     /// The checks of [`Zone::join`] that concern one channel, for those channels alone (ADM-1).
