@@ -12,6 +12,8 @@ pub mod store;
 
 pub mod protocol;
 
+mod provoked;
+
 #[cfg(feature = "nginx")]
 pub mod ngx_ext;
 

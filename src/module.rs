@@ -1,10 +1,11 @@
 //! The module's record and the hooks nginx calls with it.
 
 use nginx_sys::{
-    NGX_HTTP_MODULE, NGX_OK, ngx_conf_t, ngx_cycle_t, ngx_http_module_t, ngx_int_t, ngx_module_t,
+    NGX_ERROR, NGX_HTTP_MODULE, NGX_OK, ngx_conf_t, ngx_cycle_t, ngx_http_module_t, ngx_int_t,
+    ngx_module_t,
 };
 
-use crate::ngx_ext::guard::{cycle_log, guard};
+use crate::ngx_ext::guard::{cycle_log, guard, guard_or};
 use crate::{conf, http, worker};
 
 static CONTEXT: ngx_http_module_t = ngx_http_module_t {
@@ -33,9 +34,14 @@ pub static mut ngx_http_push_stream_module: ngx_module_t = ngx_module_t {
 
 ngx::ngx_modules!(ngx_http_push_stream_module);
 
-unsafe extern "C" fn preconfiguration(_cf: *mut ngx_conf_t) -> ngx_int_t {
-    conf::install_content_handler(http::content_handler);
-    NGX_OK as ngx_int_t
+unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
+    // SAFETY: nginx calls with the configuration it is about to read.
+    unsafe {
+        guard((*cf).log, "preconfiguration", NGX_ERROR as ngx_int_t, || {
+            conf::install_content_handler(http::content_handler);
+            NGX_OK as ngx_int_t
+        })
+    }
 }
 
 unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
@@ -52,7 +58,14 @@ unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
 
 unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
     // SAFETY: nginx calls with the cycle that this process serves.
-    unsafe { guard((*cycle).log, "init_process", (), || worker::init_process(cycle)) };
+    unsafe {
+        guard_or(
+            (*cycle).log,
+            "init_process",
+            || worker::wait_for_place(cycle),
+            || worker::init_process(cycle),
+        );
+    }
     NGX_OK as ngx_int_t
 }
 

@@ -12,11 +12,12 @@ use nginx_sys::{NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_http_request_t, ngx_int_t};
 
 use crate::conf::{self, Location, Main, Role, SubscriberMode};
 use crate::ngx_ext::complex_value::ComplexValue;
-use crate::ngx_ext::guard::guard;
+use crate::ngx_ext::guard::guard_or;
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::percent;
 use crate::store::Zone;
+use crate::worker;
 
 /// What a handler returns when it cannot even answer; nginx sends its own page.
 const INTERNAL_ERROR: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
@@ -72,7 +73,9 @@ impl<'r> Exchange<'r> {
 pub unsafe extern "C" fn content_handler(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: nginx calls with a live request, whose connection's log lives as long.
     unsafe {
-        guard((*(*r).connection).log, "the content handler", INTERNAL_ERROR, || {
+        let log = (*(*r).connection).log;
+        let failed = || worker::failed_request(Request::from_raw(r));
+        guard_or(log, "the content handler", failed, || {
             let Some(exchange) = Exchange::of(r) else { return INTERNAL_ERROR };
             match exchange.location.role {
                 Role::Publisher(mode) => publisher::handle(&exchange, mode),

@@ -13,9 +13,9 @@ use smallvec::SmallVec;
 use super::refusal::Refusal;
 use super::{Exchange, INTERNAL_ERROR, answer, channels};
 use crate::conf::{self, PublisherMode};
-use crate::ngx_ext::guard::guard;
+use crate::ngx_ext::guard::guard_or;
 use crate::ngx_ext::log::{Level, Quoted};
-use crate::ngx_ext::request::OutOfMemory;
+use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::statistics::ChannelInfo;
 use crate::protocol::{channel_path, content_type};
 use crate::store::{Parts, StoreError};
@@ -108,11 +108,12 @@ unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
     // SAFETY: nginx calls with the live request whose body it has read, and its handler has to
     // finalize that request.
     unsafe {
-        let rc =
-            guard((*(*r).connection).log, "a publish", INTERNAL_ERROR, || match Exchange::of(r) {
-                Some(exchange) => take_effect(&exchange),
-                None => INTERNAL_ERROR,
-            });
+        let log = (*(*r).connection).log;
+        let failed = || worker::failed_request(Request::from_raw(r));
+        let rc = guard_or(log, "a publish", failed, || match Exchange::of(r) {
+            Some(exchange) => take_effect(&exchange),
+            None => INTERNAL_ERROR,
+        });
         nginx_sys::ngx_http_finalize_request(r, rc);
     }
 }

@@ -9,9 +9,9 @@ use smallvec::SmallVec;
 use super::refusal::Refusal;
 use super::{Exchange, INTERNAL_ERROR, answer, channels};
 use crate::conf::{self, Expanded, SubscriberMode};
-use crate::ngx_ext::guard::guard;
+use crate::ngx_ext::guard::guard_or;
 use crate::ngx_ext::log::{Level, Quoted};
-use crate::ngx_ext::request::OutOfMemory;
+use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::channel_path::{self, Items};
 use crate::protocol::cursor::{self, Cursor};
 use crate::protocol::jsonp;
@@ -139,7 +139,8 @@ unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
     // SAFETY: nginx calls with a live request, whose handler has to finalize it or to keep it.
     unsafe {
         let log = (*(*r).connection).log;
-        let outcome = guard(log, "a subscription", Outcome::Answered(INTERNAL_ERROR), || {
+        let failed = || Outcome::Answered(worker::failed_request(Request::from_raw(r)));
+        let outcome = guard_or(log, "a subscription", failed, || {
             let Some(exchange) = Exchange::of(r) else { return Outcome::Answered(INTERNAL_ERROR) };
             serve(&exchange).unwrap_or_else(Outcome::Answered)
         });

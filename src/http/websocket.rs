@@ -10,9 +10,9 @@ use nginx_sys::{
 use super::refusal::Refusal;
 use super::{Exchange, INTERNAL_ERROR, answer, subscriber};
 use crate::conf::{self, Refuse};
-use crate::ngx_ext::guard::guard;
+use crate::ngx_ext::guard::guard_or;
 use crate::ngx_ext::log::{Level, Quoted};
-use crate::ngx_ext::request::OutOfMemory;
+use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::websocket::deflate;
 use crate::protocol::websocket::handshake::{self, HandshakeError};
 use crate::protocol::websocket::reader::Rules;
@@ -115,7 +115,8 @@ unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
     // SAFETY: nginx calls with a live request, whose handler has to finalize it or to keep it.
     unsafe {
         let log = (*(*r).connection).log;
-        let outcome = guard(log, "a WebSocket", Outcome::Answered(INTERNAL_ERROR), || {
+        let failed = || Outcome::Answered(worker::failed_request(Request::from_raw(r)));
+        let outcome = guard_or(log, "a WebSocket", failed, || {
             let Some(exchange) = Exchange::of(r) else { return Outcome::Answered(INTERNAL_ERROR) };
             serve(&exchange)
         });

@@ -76,6 +76,14 @@ impl Section<'_> {
         self.release(message);
     }
 
+    /// Drafts that a publish of this worker left when it panicked.
+    pub fn discard_drafts(&self, me: SlotId) {
+        while let Some(draft) = self.slot(me).drafts.head.get() {
+            self.discard_draft(me, draft);
+            self.commit();
+        }
+    }
+
     pub fn hold(&self, message: Ref<Message>) {
         self.add(&self.at(message).refs, 1);
     }

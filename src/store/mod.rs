@@ -21,6 +21,7 @@
 //! of; `section`, `alloc`, `pages`, `list`, `layout`, `flags`, `memory`, `robust` the ground.
 
 mod alloc;
+mod audit;
 pub mod balance;
 mod channel;
 pub mod check;

@@ -167,6 +167,7 @@ impl Zone {
         if ids.iter().any(|id| section.names_events(id)) {
             return Err(StoreError::EventsChannel);
         }
+        section.discard_drafts(publish.me);
         let created = section.create_missing(ids, publish.limits, publish.now)?;
         let mut targets = Targets::new();
         for id in ids {
@@ -189,6 +190,7 @@ impl Zone {
         publish: &Publish<'_>,
     ) -> Result<Targets<'a>, StoreError> {
         let section = self.enter();
+        section.discard_drafts(publish.me);
         let mut targets = Targets::new();
         for &(channel, id) in channels {
             if section.find(id) == Some(channel) && !section.names_events(id) {

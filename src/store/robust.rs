@@ -120,6 +120,27 @@ impl RobustMutex {
     }
 }
 
+/// A mutex that is given back when this is dropped, in whatever way.
+pub struct Held<'m>(&'m RobustMutex);
+
+impl<'m> Held<'m> {
+    /// As [`RobustMutex::try_lock`], where an error counts as somebody else's.
+    pub fn try_lock(mutex: &'m RobustMutex) -> Option<Self> {
+        matches!(mutex.try_lock(), Ok(Some(_))).then(|| Held(mutex))
+    }
+
+    /// It stays taken for as long as this thread lives.
+    pub fn keep(self) {
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
+}
+
 fn check(code: i32) -> Result<(), i32> {
     if code == 0 { Ok(()) } else { Err(code) }
 }

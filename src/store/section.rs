@@ -22,6 +22,7 @@ use super::layout::{JournalEntry, Root, SlotState};
 use super::memory::{Cell32, Cell64, Link, Memory, Object, Ref, raw};
 use super::robust::Acquired;
 use super::{Geometry, Slot, SlotId, Wake};
+use crate::provoked;
 
 /// The zone's lock, held. Changes since the last `commit` are undone when it is dropped.
 pub struct Section<'z> {
@@ -210,6 +211,16 @@ impl<'z> Section<'z> {
 
     /// Makes everything so far final. The lock is kept.
     pub fn commit(&self) {
+        #[cfg(feature = "provoked-panics")]
+        let untouched = self.is_untouched();
+        self.finish();
+        #[cfg(feature = "provoked-panics")]
+        if !untouched {
+            provoked::point("after a commit");
+        }
+    }
+
+    fn finish(&self) {
         compiler_fence(Ordering::SeqCst);
         self.root.journal_len.store(0);
         compiler_fence(Ordering::SeqCst);
@@ -227,13 +238,16 @@ impl<'z> Section<'z> {
                 self.memory.array::<Cell32>(offset, 1)[0].store(entry.before.get() as u32);
             }
         }
-        self.commit();
+        self.finish();
     }
 
     // The kernel kills between two instructions and everything before is in memory, so program order
     // is all that is needed: the entry, then the length that makes it count, then the change.
     fn record(&self, place: u64, before: u64) {
         let len = self.root.journal_len.get();
+        if len == 1 {
+            provoked::point("a store section");
+        }
         let entry = &self.journal[len as usize];
         entry.place.store(place);
         entry.before.store(before);

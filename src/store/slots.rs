@@ -7,7 +7,7 @@
 use super::layout::{CAUSES, MODES, Node, Slot, SlotState};
 use super::list::{InFifo, Marks};
 use super::memory::Ref;
-use super::robust::Acquired;
+use super::robust::Held;
 use super::section::Section;
 use super::{Limits, SlotId, Wake, Zone};
 
@@ -58,12 +58,9 @@ impl Zone {
                 continue;
             }
             // Another process may be taking it at this moment.
-            if !matches!(slot.life.try_lock(), Ok(Some(_))) {
-                continue;
-            }
+            let Some(life) = Held::try_lock(&slot.life) else { continue };
             let section = self.enter();
             if slot.state() != SlotState::Free {
-                slot.life.unlock();
                 continue;
             }
             section.set(&slot.pid, pid);
@@ -71,6 +68,7 @@ impl Zone {
             section.set64(&slot.started, now);
             section.set(&slot.state, SlotState::Active as u32);
             section.commit();
+            life.keep();
             return Ok(SlotId::new(i));
         }
         Err(NoSlot)
@@ -116,14 +114,12 @@ impl Zone {
             if slot.state() == SlotState::Free || me == Some(id) {
                 continue;
             }
-            if let Ok(Some(how)) = slot.life.try_lock() {
-                // Left without a death only if its worker gave it back just now.
-                if slot.state() != SlotState::Free {
-                    debug_assert_eq!(how, Acquired::OwnerDied);
-                    dead.pids.push(slot.pid.get());
-                    dead.wake.extend(self.clear_slot(id, limits, now));
-                }
-                slot.life.unlock();
+            // A panic on the way gives the slot back as it is then, for another attempt.
+            let Some(_life) = Held::try_lock(&slot.life) else { continue };
+            // Its worker may have given it back just now.
+            if slot.state() != SlotState::Free {
+                dead.pids.push(slot.pid.get());
+                dead.wake.extend(self.clear_slot(id, limits, now));
             }
         }
         dead

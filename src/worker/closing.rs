@@ -34,27 +34,24 @@ impl Subscriber {
 
     /// Ends without footer, with a close frame if ours is not queued yet.
     fn close(&self, worker: &Worker, frame: Option<(Option<u16>, &str)>) {
-        let (memberships, unread, counted) = {
+        let counted = {
             let mut state = self.state.borrow_mut();
             let counted = state.phase.counts();
             if !state.unread.is_empty() {
                 state.held = Outbox::default();
             }
-            let memberships = std::mem::take(&mut state.memberships);
-            let unread = std::mem::take(&mut state.unread);
             if let Some((code, reason)) = frame {
                 state.phase = Phase::Ending { footer_due: false };
                 let mut bytes = Vec::new();
                 close::append(code, reason, &mut bytes);
                 state.queue_raw(bytes);
             }
-            (memberships, unread, counted)
+            counted && !state.phase.counts()
         };
-        worker.release(memberships);
-        worker.give_up(&unread);
         if counted {
             worker.count_out(self);
         }
+        self.let_go(worker);
         self.pump(worker, false);
     }
 

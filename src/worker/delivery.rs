@@ -54,7 +54,9 @@ impl Worker {
         let mut forms = Forms::new(view(message), true);
         let Some(channel) = self.registry.channel(message.channel) else { return 0 };
         channel.each(message.id, |subscriber: &Rc<Subscriber>| {
-            subscriber.deliver(self, &mut forms, message);
+            subscriber.guarded(self, "the delivery to a subscriber", || {
+                subscriber.deliver(self, &mut forms, message);
+            });
             count += 1;
         });
         count
@@ -86,7 +88,9 @@ impl Worker {
             if notice.is_early && !subscriber.is_up_to(self, notice.stamp) {
                 return;
             }
-            subscriber.channel_deleted(self, notice.channel, notice.stamp, &mut forms);
+            subscriber.guarded(self, "the end of a channel", || {
+                subscriber.channel_deleted(self, notice.channel, notice.stamp, &mut forms);
+            });
         });
     }
 }

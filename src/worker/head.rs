@@ -6,6 +6,7 @@ use super::envelope::Media;
 use crate::conf::{Location, TemplateKind};
 use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::{date, jsonp};
+use crate::provoked;
 use crate::store::Position;
 
 /// A head that does not leave: nginx's return code, with which the request is to be finalized.
@@ -84,5 +85,6 @@ fn send_with_header<'r>(request: Request<'r>, header: &'r [u8]) -> Result<(), Un
         [] => request.flush().map(drop),
         header => request.output_constant(header).map(drop),
     };
+    provoked::point("the head has left");
     left.map_err(|_| Unsent(nginx_sys::NGX_ERROR as ngx_int_t))
 }

@@ -3,19 +3,16 @@
 //! In one turn of the event loop a client gets a bounded share of the worker. What was read and not
 //! looked at then is kept for the next turn; beyond that nothing is kept but an unfinished message.
 
-use std::rc::Weak;
-
 use nginx_sys::ngx_http_request_t;
 use smallvec::SmallVec;
 
 use super::current::Worker;
 use super::formatted::Formatted;
+use super::mishap;
 use super::subscriber::{State, Subscriber};
 use super::websocket::{Socket, Target};
-use crate::conf;
 use crate::ngx_ext::connection::{Connection, Failed};
 use crate::ngx_ext::event::now_ms;
-use crate::ngx_ext::guard::{cycle_log, guard};
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::reading::Received;
 use crate::ngx_ext::request::Request;
@@ -211,14 +208,10 @@ impl Subscriber {
 /// The client sent something or has gone, or the read timer ran out.
 pub(super) unsafe extern "C" fn readable(r: *mut ngx_http_request_t) {
     // SAFETY: nginx calls with a live request, one that was taken over.
-    unsafe {
-        let request = Request::from_raw(r);
-        guard(cycle_log(), "a readable subscriber", (), || {
-            let subscriber = request.state::<Weak<Subscriber>>(conf::ctx_index());
-            let subscriber = subscriber.and_then(Weak::upgrade);
-            if let (Some(worker), Some(subscriber)) = (Worker::current(), subscriber) {
-                subscriber.readable(worker, request);
-            }
+    let request = unsafe { Request::from_raw(r) };
+    if let Some((worker, subscriber)) = mishap::of(request) {
+        subscriber.guarded(worker, "a readable subscriber", || {
+            subscriber.readable(worker, request);
         });
     }
 }

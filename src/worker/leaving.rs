@@ -31,7 +31,7 @@ use nginx_sys::ngx_event_t;
 
 use super::current::Worker;
 use super::pace::Pace;
-use super::process::{guarded, notice};
+use super::process::{guarded, guarded_timer, notice};
 use crate::ngx_ext::event::{Event, now_ms};
 use crate::store::EventsTurn;
 
@@ -128,7 +128,14 @@ impl Worker {
         ));
     }
 
-    /// Ends as many subscribers as are due. The timer is set first: a panic must not end it.
+    /// The next step of a drain, whatever became of this one.
+    fn drain_later(&self) {
+        if let Stage::Draining(pace) = self.departure.stage.get() {
+            self.departure.timer.set_timer(pace.wait(self.live.get(), now_ms()));
+        }
+    }
+
+    /// Ends as many subscribers as are due.
     fn drain_some(&self) {
         let Stage::Draining(mut pace) = self.departure.stage.get() else { return };
         let (now, live) = (now_ms(), self.live.get());
@@ -146,7 +153,7 @@ impl Worker {
             let Some((found, subscriber)) = self.registry.next_live(number) else { break };
             number = found + 1;
             self.departure.next.set(number);
-            subscriber.end(self);
+            subscriber.guarded(self, "the end of a worker", || subscriber.end(self));
         }
     }
 
@@ -164,19 +171,22 @@ impl Worker {
     /// Ends all subscribers in the normal way (LIFE-89, LIFE-94).
     pub(super) fn leave(&self) {
         if !matches!(self.departure.stage.replace(Stage::Leaving), Stage::Leaving) {
-            for _ in 0..LAST_DRAINS {
-                if self.zone.has_mail(self.me) {
-                    self.drain();
+            // Whatever becomes of that, subscribers are to be ended.
+            guarded("the last delivery of a worker", |_| {
+                for _ in 0..LAST_DRAINS {
+                    if self.zone.has_mail(self.me) {
+                        self.drain();
+                    }
                 }
-            }
-            self.zone.start_leaving(self.me);
+                self.zone.start_leaving(self.me);
+            });
             for subscriber in self.registry.all() {
-                subscriber.end(self);
+                subscriber.guarded(self, "the end of a worker", || subscriber.end(self));
             }
         }
     }
 }
 
 unsafe extern "C" fn drain_some(_event: *mut ngx_event_t) {
-    guarded("the drain of a worker", Worker::drain_some);
+    guarded_timer("the drain of a worker", Worker::drain_later, Worker::drain_some);
 }

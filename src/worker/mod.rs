@@ -36,6 +36,8 @@ mod hearing;
 #[cfg(feature = "nginx")]
 mod leaving;
 #[cfg(feature = "nginx")]
+mod mishap;
+#[cfg(feature = "nginx")]
 mod process;
 #[cfg(feature = "nginx")]
 mod publish;
@@ -65,7 +67,9 @@ mod websocket;
 #[cfg(feature = "nginx")]
 pub use self::current::Worker;
 #[cfg(feature = "nginx")]
-pub use self::process::{exit_process, init_module, init_process};
+pub use self::mishap::failed_request;
+#[cfg(feature = "nginx")]
+pub use self::process::{exit_process, init_module, init_process, wait_for_place};
 #[cfg(feature = "nginx")]
 pub use self::publish::{delete, publish, slot};
 #[cfg(feature = "nginx")]

@@ -11,9 +11,10 @@ use super::registry::Registry;
 use super::{CURRENT, Worker, direct, events, leaving, now, pace, upgrade, wakeup};
 use crate::conf::{self, MemoryFull};
 use crate::ngx_ext::event::Event;
-use crate::ngx_ext::guard::{cycle_log, guard};
+use crate::ngx_ext::guard::{cycle_log, guard_or, take_panicked};
 use crate::ngx_ext::log::{self, Level};
 use crate::ngx_ext::{eventfd, process};
+use crate::provoked;
 use crate::store::NoSlot;
 
 /// How often a worker sweeps the zone and looks for dead workers, in milliseconds.
@@ -39,11 +40,14 @@ impl Worker {
         }
     }
 
-    // The timers are set first: a panic must not end them.
-    fn look(&self) {
+    fn look_again(&self) {
         if !self.registry.is_empty() {
             self.looking.set_timer(LOOK);
         }
+    }
+
+    fn look(&self) {
+        self.look_again();
         if process::is_exiting() {
             // Nothing says so to a worker that cannot be woken.
             self.told_to_go();
@@ -55,6 +59,9 @@ impl Worker {
 
     fn keep_house(&self) {
         self.housekeeping.set_timer(HOUSEKEEPING);
+        if take_panicked() {
+            self.settle_up();
+        }
         let swept = self.zone.sweep(now());
         self.wake(&swept.wake);
         if swept.more {
@@ -94,6 +101,10 @@ pub unsafe fn init_module(cycle: *mut ngx_cycle_t) {
         let conf = conf::main_conf_of_cycle(cycle);
         let zone = conf.and_then(conf::MainConf::zone);
         let Some(zone) = zone.filter(|_| !process::is_test()) else { return };
+        if cfg!(feature = "provoked-panics") {
+            let line = "push stream module: built to panic where tests ask for it, not to be used";
+            log::write(Level::Alert, (*cycle).log, format_args!("{line}"));
+        }
         if let Some(main) = conf.and_then(conf::MainConf::main) {
             zone.evict_when_full(main.memory_full == MemoryFull::Evict);
             events::configure(zone, main, cycle);
@@ -145,10 +156,20 @@ pub unsafe fn init_process(cycle: *mut ngx_cycle_t) {
                  workers: this one answers 500 until another ends"
             ),
         );
-        let retry = Event::new(try_again, std::ptr::null_mut(), (*cycle).log);
-        retry.set_timer(RETRY);
-        WAITING.set(Some(retry));
+        wait_for_place(cycle);
     }
+}
+
+/// Tries again after a while to take a place, which this process has not got.
+///
+/// # Safety
+///
+/// As [`init_process`].
+pub unsafe fn wait_for_place(cycle: *mut ngx_cycle_t) {
+    // SAFETY: the cycle and its log last as long as the process; the handler needs no data.
+    let retry = unsafe { Event::new(try_again, std::ptr::null_mut(), (*cycle).log) };
+    retry.set_timer(RETRY);
+    WAITING.set(Some(retry));
 }
 
 /// # Safety
@@ -202,30 +223,41 @@ pub fn exit_process() {
     if let Some(worker) = Worker::current() {
         worker.leave();
         for subscriber in worker.registry.all() {
-            subscriber.hang_up(worker);
+            subscriber.guarded(worker, "the end of a process", || subscriber.hang_up(worker));
             subscriber.gone(worker);
         }
+        provoked::point("the slot is given back");
         worker.wake(&worker.zone.leave_slot(worker.me, &worker.limits, now()));
         CURRENT.set(None);
     }
 }
 
 /// Runs `f` with this worker; a panic ends in the log.
-pub(super) fn guarded(callback: &str, f: impl FnOnce(&Worker)) {
+pub(super) fn guarded(callback: &'static str, f: impl FnOnce(&Worker)) {
+    guarded_timer(callback, |_| {}, f);
+}
+
+/// As [`guarded`]; after a panic `again` sets the timer that has called, so that it does not end.
+pub(super) fn guarded_timer(
+    callback: &'static str,
+    again: impl FnOnce(&Worker),
+    f: impl FnOnce(&Worker),
+) {
     if let Some(worker) = Worker::current() {
         // SAFETY: the log of the running cycle.
-        unsafe { guard(cycle_log(), callback, (), || f(worker)) }
+        unsafe { guard_or(cycle_log(), callback, || again(worker), || f(worker)) }
     }
 }
 
 unsafe extern "C" fn try_again(_event: *mut ngx_event_t) {
+    let later = || {
+        WAITING.with_borrow(|waiting| waiting.iter().for_each(|event| event.set_timer(RETRY)));
+    };
     // SAFETY: the cycle this process serves; its log.
     unsafe {
-        guard(cycle_log(), "the wait for a slot", (), || {
-            if take_place(nginx_sys::ngx_cycle).is_err() {
-                WAITING.with_borrow(|waiting| {
-                    waiting.iter().for_each(|event| event.set_timer(RETRY));
-                });
+        guard_or(cycle_log(), "the wait for a slot", later, || {
+            if Worker::current().is_none() && take_place(nginx_sys::ngx_cycle).is_err() {
+                later();
             }
         });
     }
@@ -247,9 +279,10 @@ unsafe extern "C" fn drain_later(_event: *mut ngx_event_t) {
 }
 
 unsafe extern "C" fn look(_event: *mut ngx_event_t) {
-    guarded("the look at the mailbox", Worker::look);
+    guarded_timer("the look at the mailbox", Worker::look_again, Worker::look);
 }
 
 unsafe extern "C" fn keep_house(_event: *mut ngx_event_t) {
-    guarded("housekeeping", Worker::keep_house);
+    let again = |worker: &Worker| worker.housekeeping.set_timer(HOUSEKEEPING);
+    guarded_timer("housekeeping", again, Worker::keep_house);
 }

@@ -11,6 +11,7 @@ use super::formatted::{Formatted, Framing};
 use crate::ngx_ext::connection::Failed;
 use crate::ngx_ext::output::Descriptor;
 use crate::ngx_ext::request::Request;
+use crate::provoked;
 
 /// What became of the item that is being sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +86,7 @@ impl Attached {
 
     /// Sends an item from `offset` on; the same item again and again until it is sent as a whole.
     pub fn send(&mut self, item: &Rc<Formatted>, offset: usize) -> Result<Sent, Failed> {
+        provoked::point("sending");
         if self.request.has_output_pending() {
             self.request.output_rest()?;
         }

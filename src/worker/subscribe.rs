@@ -1,7 +1,7 @@
 //! A request becomes a subscriber, or is answered with what there is.
 
 use std::ffi::c_void;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use nginx_sys::{ngx_http_request_t, ngx_int_t};
 use smallvec::SmallVec;
@@ -10,11 +10,12 @@ use super::current::{Worker, now};
 use super::envelope::Envelope;
 use super::formatted::Padding;
 use super::head::{self, Unsent};
+use super::mishap;
 use super::subscriber::{Phase, Subscriber};
 use super::wait::Wait;
 use super::websocket::Opening;
 use crate::conf::{self, Location, Main, TemplateKind};
-use crate::ngx_ext::guard::{cycle_log, guard};
+use crate::ngx_ext::guard::{cycle_log, guard_or};
 use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::padding::{self, Minimums};
 use crate::protocol::{event, percent};
@@ -95,11 +96,16 @@ impl From<Unsent> for Failure {
 pub unsafe fn serve(request: Request<'_>, order: &Order<'_>) -> Result<Outcome, Failure> {
     // SAFETY: the caller's promise.
     let new = unsafe { New::of(request, order.location)? };
-    match order.kind {
+    let outcome = match order.kind {
         Kind::Stream(minimums) => new.stream(order, minimums.unwrap_or_default()),
         Kind::Poll { patience, callback } => new.poll(order, patience, Envelope::new(callback)),
         Kind::WebSocket(opening) => new.socket(order, opening),
+    };
+    if outcome.is_err() {
+        // nginx may go on with the request, in a location for errors.
+        mishap::forget(request);
     }
+    outcome
 }
 
 /// A request on its way to be a subscriber.
@@ -315,28 +321,26 @@ impl Worker {
 
 /// nginx ends the request.
 unsafe extern "C" fn ended(data: *mut c_void) {
-    // SAFETY: the reference that `keep` gave away; nginx calls this once. The log is the cycle's.
-    unsafe {
-        let subscriber = Rc::from_raw(data.cast::<Subscriber>().cast_const());
-        guard(cycle_log(), "the end of a subscriber", (), || {
-            if let Some(worker) = Worker::current() {
-                worker.end_of(&subscriber);
-            }
-        });
-    }
+    // SAFETY: the reference that `keep` gave away; nginx calls this once.
+    let subscriber = unsafe { Rc::from_raw(data.cast::<Subscriber>().cast_const()) };
+    let end = || {
+        if let Some(worker) = Worker::current() {
+            worker.end_of(&subscriber);
+        }
+    };
+    // The request is freed after this: whatever happened, nothing may find it any more.
+    // SAFETY: the log of the running cycle.
+    unsafe { guard_or(cycle_log(), "the end of a subscriber", end, end) }
 }
 
 /// The connection can be written, or its write timer ran out.
 pub(super) unsafe extern "C" fn writable(r: *mut ngx_http_request_t) {
     // SAFETY: nginx calls with a live request, one that `serve` was given.
-    unsafe {
-        let request = Request::from_raw(r);
-        guard(cycle_log(), "a writable subscriber", (), || {
-            let subscriber = request.state::<Weak<Subscriber>>(conf::ctx_index());
-            let subscriber = subscriber.and_then(Weak::upgrade);
-            if let (Some(worker), Some(subscriber)) = (Worker::current(), subscriber) {
-                subscriber.writable(worker, request.connection().write_timed_out());
-            }
+    let request = unsafe { Request::from_raw(r) };
+    if let Some((worker, subscriber)) = mishap::of(request) {
+        let timed_out = request.connection().write_timed_out();
+        subscriber.guarded(worker, "a writable subscriber", || {
+            subscriber.writable(worker, timed_out);
         });
     }
 }

@@ -203,24 +203,24 @@ impl Subscriber {
         if matches!(self.state.borrow().phase, Phase::Waiting(_)) {
             return self.answer_deleted(worker, notice.view, end);
         }
+        let of_it = |m: &Membership| m.subscription.channel == channel;
         let (membership, last) = {
             let mut state = self.state.borrow_mut();
-            let of_it = |m: &Membership| m.subscription.channel == channel;
             let Some(i) = state.memberships.iter().position(of_it) else { return };
-            let membership = state.memberships.remove(i);
             if let Some(notice) = notice.get(&self.shape(worker)) {
                 state.queue(notice);
             }
+            let membership = state.memberships.remove(i);
             let last = state.memberships.is_empty();
             if last {
                 state.phase = Phase::Ending { footer_due: true };
             }
             (membership, last)
         };
-        worker.release(std::iter::once(membership));
         if last {
             worker.count_out(self);
         }
+        worker.release(std::iter::once(membership));
         self.last_sent.set(now_ms());
         self.pump(worker, false);
     }
@@ -240,18 +240,16 @@ impl Subscriber {
         if matches!(self.state.borrow().phase, Phase::Waiting(_)) {
             return self.cut_wait(worker);
         }
-        let (memberships, unread) = {
+        {
             let mut state = self.state.borrow_mut();
             let Phase::Open = state.phase else { return };
             if !state.unread.is_empty() {
                 state.held = Outbox::default();
             }
             state.phase = Phase::Ending { footer_due: true };
-            (std::mem::take(&mut state.memberships), std::mem::take(&mut state.unread))
-        };
-        worker.release(memberships);
-        worker.give_up(&unread);
+        }
         worker.count_out(self);
+        self.let_go(worker);
         self.pump(worker, false);
     }
 
@@ -302,22 +300,31 @@ impl Subscriber {
         self.carry_out(worker, Then::Abort);
     }
 
+    /// Leaves its channels and gives up its histories. They are forgotten first: what the store does not
+    /// get back because of a panic, it gets when the worker settles up.
+    pub(super) fn let_go(&self, worker: &Worker) {
+        let (memberships, unread) = {
+            let mut state = self.state.borrow_mut();
+            (std::mem::take(&mut state.memberships), std::mem::take(&mut state.unread))
+        };
+        worker.release(memberships);
+        worker.give_up(&unread);
+    }
+
     /// The request is over, however it came to that: nothing of it is used any more.
     pub fn gone(&self, worker: &Worker) {
-        let (memberships, unread, counted) = {
+        let counted = {
             let mut state = self.state.borrow_mut();
             let counted = state.phase.counts();
             state.phase = Phase::Ended;
             state.transmission = None;
             state.held = Outbox::default();
-            let memberships = std::mem::take(&mut state.memberships);
-            (memberships, std::mem::take(&mut state.unread), counted)
+            counted
         };
         self.timer.replace(None);
-        worker.release(memberships);
-        worker.give_up(&unread);
         if counted {
             worker.count_out(self);
         }
+        self.let_go_anyway(worker);
     }
 }

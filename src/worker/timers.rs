@@ -10,7 +10,6 @@ use std::time::Duration;
 use nginx_sys::ngx_event_t;
 
 use super::current::Worker;
-use super::process::guarded;
 use super::subscriber::Subscriber;
 use crate::ngx_ext::event::{self, Event, now_ms};
 use crate::ngx_ext::guard::cycle_log;
@@ -75,14 +74,14 @@ fn millis(duration: Duration) -> u64 {
 }
 
 unsafe extern "C" fn fired(event: *mut ngx_event_t) {
-    guarded("a subscriber's timer", |worker| {
-        // SAFETY: the timer was made with the pointer of an `Rc` and is owned by what it points to, so
-        // that lives now; counting one more keeps it alive to the end of this.
-        let subscriber = unsafe {
-            let subscriber: *const Subscriber = event::data(event);
-            Rc::increment_strong_count(subscriber);
-            Rc::from_raw(subscriber)
-        };
-        subscriber.time_has_come(worker);
-    });
+    // SAFETY: the timer was made with the pointer of an `Rc` and is owned by what it points to, so
+    // that lives now; counting one more keeps it alive to the end of this.
+    let subscriber = unsafe {
+        let subscriber: *const Subscriber = event::data(event);
+        Rc::increment_strong_count(subscriber);
+        Rc::from_raw(subscriber)
+    };
+    if let Some(worker) = Worker::current() {
+        subscriber.guarded(worker, "a subscriber's timer", || subscriber.time_has_come(worker));
+    }
 }

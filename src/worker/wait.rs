@@ -103,17 +103,14 @@ impl Subscriber {
 
     /// Leaves the channels. From here on nothing reaches the request that is not its answer.
     fn stop_waiting(&self, worker: &Worker) -> Option<Wait> {
-        let (wait, memberships) = {
-            let mut state = self.state.borrow_mut();
-            let Phase::Waiting(_) = state.phase else { return None };
-            let ending = Phase::Ending { footer_due: true };
-            let Phase::Waiting(wait) = std::mem::replace(&mut state.phase, ending) else {
-                return None;
-            };
-            (wait, std::mem::take(&mut state.memberships))
-        };
+        if !matches!(self.state.borrow().phase, Phase::Waiting(_)) {
+            return None;
+        }
+        self.let_go(worker);
+        let ending = Phase::Ending { footer_due: true };
+        let phase = std::mem::replace(&mut self.state.borrow_mut().phase, ending);
+        let Phase::Waiting(wait) = phase else { return None };
         self.timer.replace(None);
-        worker.release(memberships);
         worker.count_out(self);
         Some(*wait)
     }
