@@ -88,6 +88,21 @@ configure_system_headers() {
     say "$stamp" >"$to/stamp"
 }
 
+# build_provoked_module: the module of t/panics/ as $provoked_module, for the nginx that was prepared. Shares
+# what cargo has built of other crates, so the module itself is to be built after it: both have one name
+# below release/.
+build_provoked_module() {
+    local ours=profile.release.package.ngx-push-stream
+    cargo rustc --release "${cargo_flags[@]}" --features provoked-panics --lib --crate-type cdylib \
+        --config "$ours.opt-level=0" --config "$ours.codegen-units=16" \
+        --config "$ours.debug-assertions=true" || return
+    provoked_module=$CARGO_TARGET_DIR/provoked/$module_file
+    mkdir -p "$CARGO_TARGET_DIR/provoked"
+    cp "$CARGO_TARGET_DIR/release/lib$module_file" "$provoked_module.new"
+    mv "$provoked_module.new" "$provoked_module"
+    rm "$CARGO_TARGET_DIR/release/lib$module_file"
+}
+
 # build_module NGINX: leaves the module as $module and the binary as $nginx_binary.
 build_module() {
     local nginx=$1 log=$CARGO_TARGET_DIR/build.json out built

@@ -42,6 +42,7 @@ pub struct Builder {
     pub(super) environment: Vec<(String, String)>,
     pub(super) connections: usize,
     pub(super) module: bool,
+    provoked: bool,
     pub(super) single: bool,
     pub(super) daemon: bool,
     user: Option<String>,
@@ -73,6 +74,7 @@ impl Default for Builder {
             environment: Vec::new(),
             connections: 4096,
             module: true,
+            provoked: false,
             single: false,
             daemon: false,
             user: None,
@@ -200,6 +202,12 @@ impl Builder {
         self.module = false;
         self.zone = None;
         self.standard = false;
+        self
+    }
+
+    /// With the module that panics where a test asks it to ([`Nginx::provoke`]).
+    pub fn provoked(mut self) -> Self {
+        self.provoked = true;
         self
     }
 
@@ -349,7 +357,11 @@ impl Builder {
         let dir = dir.display();
         let mut out = String::new();
         if self.module {
-            let _ = writeln!(out, "load_module {};", module_path().display());
+            let module = match self.provoked {
+                true => named_by("PUSH_STREAM_PROVOKED_MODULE"),
+                false => module_path(),
+            };
+            let _ = writeln!(out, "load_module {};", module.display());
         }
         let _ = write!(
             out,
@@ -419,7 +431,9 @@ fn module_path() -> PathBuf {
 
 fn named_by(variable: &str) -> PathBuf {
     let path = std::env::var_os(variable).map(PathBuf::from);
-    let path = path.unwrap_or_else(|| panic!("{variable} is not set: run `make test`"));
+    let path = path.unwrap_or_else(|| {
+        panic!("{variable} is not set: run `make test`, or see CONTRIBUTING.md")
+    });
     assert!(path.is_file(), "{variable} names no file: {}", path.display());
     path
 }

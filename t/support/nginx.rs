@@ -179,6 +179,16 @@ impl Nginx {
         .await
     }
 
+    /// Asks for a panic, `CALLBACK: POINT`, of the module of [`Builder::provoked`].
+    pub fn provoke(&self, place: &str) {
+        std::fs::write(self.dir.path().join(place), "").expect("the wish is written");
+    }
+
+    /// Whether a panic that was asked for has not happened.
+    pub fn is_to_come(&self, place: &str) -> bool {
+        self.dir.path().join(place).exists()
+    }
+
     /// From now on lines of level warn or worse may contain `text`.
     pub fn expect_log(&self, text: &str) {
         self.expected.lock().expect("no panic while held").push(text.into());
@@ -393,6 +403,7 @@ fn spawn(builder: &Builder, dir: &Path, conf: &Path) -> Child {
     let mut command = Command::new(nginx_binary());
     let variables = builder.environment.iter().map(|(name, value)| (name, value));
     command
+        .env("PUSH_STREAM_PROVOKED", dir)
         .envs(variables)
         .args(builder.arguments(dir, conf))
         .stdin(Stdio::null())
