@@ -120,3 +120,14 @@ set_up_tests() {
     # shellcheck disable=SC2086 # a list of words
     [[ -z $missing ]] || install $missing
 }
+
+# set_up_deny: cargo-deny, built where there is none.
+set_up_deny() {
+    local version=0.20.2
+    PATH=$target_base/tools/bin:$PATH
+    command -v cargo-deny >/dev/null || {
+        say "installing with cargo: cargo-deny $version, which takes a while"
+        cargo install --locked --root "$target_base/tools" "cargo-deny@$version" || stop \
+            "cargo-deny could not be installed: cargo install --locked cargo-deny"
+    }
+}
