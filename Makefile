@@ -2,9 +2,9 @@
 # crate) chooses the nginx; so do NGINX_SOURCE_DIR, NGINX_BUILD_DIR and NGINX_BINARY.
 
 .DEFAULT_GOAL := help
-export NGINX NGINX_SOURCE_DIR NGINX_BUILD_DIR NGINX_BINARY PORT
+export NGINX NGINX_SOURCE_DIR NGINX_BUILD_DIR NGINX_BINARY PORT ADVISORIES
 
-.PHONY: build run test test-long fuzz lint env clean help
+.PHONY: build run test test-long fuzz sanitize lint check env clean help
 
 build: ## build the module (release) and print its path
 	@scripts/build
@@ -15,14 +15,20 @@ run: ## build, and run nginx with nginx-conf/quickstart.conf on port 8080, or PO
 test: ## formatting, clippy, unit tests, acceptance tests on the system's nginx and the vendored one
 	@scripts/test
 
-test-long: ## as test, and the tests that take long
+test-long: ## as test, and the tests that take long, and sanitize
 	@scripts/test --long
 
 fuzz: ## fuzz the wire formats, each for SECONDS=60; or one of them, TARGET=template
 	@scripts/fuzz --seconds $(or $(SECONDS),60) $(TARGET)
 
+sanitize: ## the module under AddressSanitizer with all tests; or one part, PART=unit|fuzz|acceptance
+	@scripts/sanitize $(PART)
+
 lint: ## formatting and clippy only
 	@scripts/lint
+
+check: ## lint, and licences, sources and known vulnerabilities of the dependencies; ADVISORIES=skip
+	@scripts/check
 
 env: ## print the environment for single tests: eval "$(make -s env)"
 	@scripts/env

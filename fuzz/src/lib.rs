@@ -18,7 +18,23 @@ pub fn fields<const N: usize>(mut input: &[u8]) -> [&[u8]; N] {
         (*field, input) = (&input[..end], input.get(end + 1..).unwrap_or_default());
     }
     *last = input;
+    #[cfg(planted_fault)]
+    if found[0] == b"planted fault" {
+        read_freed_memory();
+    }
     found
+}
+
+/// For `scripts/fuzz --sanitize` to find: only if it does, no report means no fault.
+#[cfg(planted_fault)]
+#[inline(never)]
+fn read_freed_memory() {
+    let block = Box::into_raw(Box::new(1_u64));
+    // SAFETY: none, and that is the purpose: `block` is read after it was freed.
+    unsafe {
+        drop(Box::from_raw(std::hint::black_box(block)));
+        std::hint::black_box(block.read_volatile());
+    }
 }
 
 /// A decimal number; what is none counts as 0.

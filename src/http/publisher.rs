@@ -122,6 +122,10 @@ fn take_effect(exchange: &Exchange<'_>) -> ngx_int_t {
     let request = exchange.request;
     let Some(Named(ids)) = request.state::<Named>(conf::ctx_index()) else { return INTERNAL_ERROR };
     let ids: SmallVec<[&[u8]; 4]> = ids.iter().map(|id| &**id).collect();
+    #[cfg(planted_fault)]
+    if ids[0] == crate::ngx_ext::planted_fault::CHANNEL {
+        crate::ngx_ext::planted_fault::read_freed_memory(request);
+    }
     let pieces = match request.body() {
         Ok(pieces) => pieces,
         Err(error) => {

@@ -12,6 +12,8 @@ pub mod headers;
 mod life;
 pub mod log;
 pub mod output;
+#[cfg(planted_fault)]
+pub mod planted_fault;
 pub mod process;
 pub mod reading;
 pub mod regex;

@@ -5,6 +5,8 @@ mod events;
 mod eviction;
 mod model;
 mod operations;
+#[cfg(planted_fault)]
+mod planted_fault;
 mod polling;
 mod space;
 mod threads;
