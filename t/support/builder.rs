@@ -169,9 +169,14 @@ impl Builder {
 
     /// A file of `nginx-conf/` as it stands, but for the port and where nginx's files are. Pages go into
     /// `html` in [`Nginx::dir`].
-    pub fn sample(mut self, name: &str) -> Self {
+    pub fn sample(self, name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("nginx-conf").join(name);
-        self.sample = Some(std::fs::read_to_string(&path).expect("a sample"));
+        self.whole(std::fs::read_to_string(&path).expect("a sample"))
+    }
+
+    /// A configuration that is whole as a sample is.
+    pub fn whole(mut self, text: String) -> Self {
+        self.sample = Some(text);
         self
     }
 

@@ -424,7 +424,7 @@ fn spawn(builder: &Builder, dir: &Path, conf: &Path) -> Child {
 }
 
 /// A port below the range from which outgoing connections take theirs.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
         let offset = NEXT.fetch_add(1, Ordering::Relaxed);

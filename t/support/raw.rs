@@ -54,6 +54,14 @@ impl Raw {
         Self::over(Self::open(port, None).await)
     }
 
+    /// From another address of this machine, such as 127.0.0.2.
+    pub async fn connect_from(from: Ipv4Addr, port: u16) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from((from, 0))).expect("an address of this machine");
+        let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self::over(in_time("connect", socket.connect(to)).await.expect("connect"))
+    }
+
     /// Over TLS, HTTP/1.1 agreed on.
     pub async fn over_tls(port: u16, trust: &Trust) -> Self {
         let socket = Self::open(port, None).await;
