@@ -194,17 +194,17 @@ async fn the_bound_of_a_slow_reader() {
     assert_eq!(slow.chunk().await, None);
 }
 
-/// LIFE-44, design of the mailboxes: 4,000 unstored 80-byte messages through a 256 KiB zone from
-/// four publishers, each sending after its last answer.
+/// LIFE-44, design of the mailboxes: 8,000 unstored 80-byte messages through a 1 MiB zone from four
+/// publishers, each sending after its last answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unstored_messages_through_a_small_zone() {
     let _alone = support::alone().await;
-    let nginx = Nginx::builder().zone("256k").start().await;
+    let nginx = Nginx::builder().zone("1m").start().await;
     let mut readers = JoinSet::new();
     for _ in 0..3 {
         let mut stream = nginx.stream("/sub/small").await;
         readers.spawn(async move {
-            for id in 1..=4000 {
+            for id in 1..=8000 {
                 let line = stream.line().await;
                 assert!(line.starts_with(&format!("{id} small ")), "{line} instead of {id}");
             }
@@ -215,7 +215,7 @@ async fn unstored_messages_through_a_small_zone() {
         let port = nginx.port;
         writers.spawn(async move {
             let mut client = Client::connect(port).await.expect("connect");
-            for n in 0..1000 {
+            for n in 0..2000 {
                 let text = format!("{publisher:040}{n:040}");
                 let answer = client.post("/live?id=small", text).await.expect("an answer");
                 assert_eq!(answer.status, 200, "message {n} of {publisher}: {answer:?}");

@@ -15,6 +15,7 @@ use super::value;
 use crate::ngx_ext::conf;
 use crate::ngx_ext::guard::guard;
 use crate::ngx_ext::log::{self, Level};
+use crate::ngx_ext::process;
 use crate::ngx_ext::str::constant;
 use crate::store::Zone;
 
@@ -165,6 +166,9 @@ unsafe fn create(pool: *mut ngx_slab_pool_t) -> Result<Zone, String> {
             .ok_or("its memory cannot be taken in one piece")?;
         let now = nginx_sys::ngx_time().max(0) as u64;
         let zone = Zone::create(area, len, now).map_err(|error| error.to_string())?;
+        if process::has_predecessor() {
+            zone.come_after_another(now);
+        }
         (*pool).data = area.as_ptr().cast();
         Ok(zone)
     }

@@ -4,8 +4,8 @@ use std::ffi::CStr;
 
 use nginx_sys::{
     NGX_HTTP_MODULE, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_core_conf_t, ngx_core_module,
-    ngx_cycle_t, ngx_exiting, ngx_inherited, ngx_pid, ngx_process, ngx_process_slot, ngx_quit,
-    ngx_terminate, ngx_test_config,
+    ngx_cycle, ngx_cycle_t, ngx_exiting, ngx_inherited, ngx_pid, ngx_process, ngx_process_slot,
+    ngx_quit, ngx_terminate, ngx_test_config,
 };
 
 /// `nginx -t`: the configuration is read, nothing is served.
@@ -25,6 +25,19 @@ pub fn is_worker() -> bool {
 pub fn has_inherited_sockets() -> bool {
     // SAFETY: set when the process starts.
     unsafe { ngx_inherited != 0 }
+}
+
+/// While a configuration is being taken up: another one is or was in force, in this master or in that
+/// which started it.
+pub fn has_predecessor() -> bool {
+    // SAFETY: until a configuration is taken up, `ngx_cycle` is the one before, or one without any.
+    has_inherited_sockets() || unsafe { !(*ngx_cycle).conf_ctx.is_null() }
+}
+
+/// Lets this worker finish its requests and exit, as if its master had said so.
+pub fn finish() {
+    // SAFETY: what nginx's handler of QUIT sets; the worker looks at it in its next turn.
+    unsafe { ngx_quit = 1 }
 }
 
 /// A worker that is to finish its requests and exit.

@@ -1,14 +1,29 @@
 //! The zone-wide (second, tag): a position in the one order of all messages (OLD-7, PUB-71).
 
+use super::Zone;
 use super::layout::Channel;
 use super::memory::Ref;
 use super::section::Section;
+
+/// Tags that the zones before may have given out in one second.
+const TAGS_BEFORE: u32 = 1 << 24;
 
 /// When a message was published: unix seconds, and its number within that second over all channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Stamp {
     pub second: u64,
     pub tag: u32,
+}
+
+impl Zone {
+    /// This new zone takes the place of another, whose clients come here with what they were told there: what
+    /// is published in the second that has begun comes after that.
+    pub fn come_after_another(&self, now: u64) {
+        let section = self.enter();
+        section.reach_second(now);
+        section.set(&section.root().stamp_tag, TAGS_BEFORE);
+        section.commit();
+    }
 }
 
 impl Section<'_> {

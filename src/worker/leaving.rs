@@ -33,6 +33,7 @@ use super::current::Worker;
 use super::pace::Pace;
 use super::process::{guarded, guarded_timer, notice};
 use crate::ngx_ext::event::{Event, now_ms};
+use crate::ngx_ext::process;
 use crate::store::EventsTurn;
 
 /// Turns of taking mail before a leaving worker ends its subscribers.
@@ -42,6 +43,8 @@ const LAST_DRAINS: usize = 1000;
 const UNSERVED: u64 = 1000;
 /// How long successors may take to start, in milliseconds.
 const START: u64 = 10_000;
+/// How long after a newer configuration a worker is told to go at the latest, in milliseconds.
+const UNTOLD: u64 = 5000;
 
 thread_local! {
     /// The configuration that this process serves, as the zone counts them. A worker inherits its master's.
@@ -74,6 +77,8 @@ pub(super) struct Departure {
     /// Until when somebody served the zone, as far as is known or to be expected; milliseconds of nginx's
     /// clock.
     served: Cell<u64>,
+    /// When it was found to be replaced, on the same clock.
+    replaced: Cell<Option<u64>>,
 }
 
 impl Departure {
@@ -88,6 +93,7 @@ impl Departure {
             timer: unsafe { Event::new(drain_some, std::ptr::null_mut(), log) },
             next: Cell::new(0),
             served: Cell::new(0),
+            replaced: Cell::new(None),
         }
     }
 }
@@ -154,6 +160,24 @@ impl Worker {
             number = found + 1;
             self.departure.next.set(number);
             subscriber.guarded(self, "the end of a worker", || subscriber.end(self));
+        }
+    }
+
+    /// A worker that a newer configuration has replaced is told to go. One whose channel to the master broke,
+    /// because it had no descriptor left to take another worker's, is not, ever: it tells itself.
+    pub(super) fn check_replaced(&self) {
+        if self.is_leaving() || TURN.get() == Some(self.zone.events_turn()) {
+            return;
+        }
+        let (replaced, now) = (&self.departure.replaced, now_ms());
+        let since = replaced.get().unwrap_or(now);
+        replaced.set(Some(since));
+        if now.saturating_sub(since) >= UNTOLD {
+            notice(format_args!(
+                "push stream module: worker {} was replaced and not told, it finishes by itself",
+                self.pid()
+            ));
+            process::finish();
         }
     }
 

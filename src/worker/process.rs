@@ -70,6 +70,7 @@ impl Worker {
         self.retry_events();
         self.reclaim_dead();
         self.check_successors();
+        self.check_replaced();
         self.tell_evictions(b"");
     }
 

@@ -189,15 +189,16 @@ impl State {
     fn read_page(&mut self, worker: &Worker, location: &Location, shape: &Shape<'_>) {
         let Some(transmission) = &mut self.transmission else { return };
         let (zone, me, most) = (worker.zone(), worker.me(), location.max_pending);
-        let page = match shape.event_ids {
-            // Each id says that all before it was had, in every channel.
-            EventIds::Auto => zone.read_merged(me, &mut self.unread, most, now()),
-            EventIds::Published => {
-                let Some(bookmark) = self.unread.pop() else { return };
-                let step = zone.read_history(me, bookmark, most, now());
-                self.unread.extend(step.next);
-                step.page
-            }
+        // A client of a stream may come back with what any message says of its place: that all before it
+        // was had, in every channel. An answer has a cursor of its own (OLD-14).
+        let in_one_order = matches!(self.phase, Phase::Open) || shape.event_ids == EventIds::Auto;
+        let page = if in_one_order {
+            zone.read_merged(me, &mut self.unread, most, now())
+        } else {
+            let Some(bookmark) = self.unread.pop() else { return };
+            let step = zone.read_history(me, bookmark, most, now());
+            self.unread.extend(step.next);
+            step.page
         };
         let mut gaps = page.gaps().iter().peekable();
         let tells_gaps = location.gap_events

@@ -1,5 +1,6 @@
 //! Workers that run out of connections or descriptors, and a zone that cannot serve all workers.
 
+use crate::support::process::send_signal;
 use crate::support::{Nginx, Raw, wait_for};
 use crate::watch;
 
@@ -117,6 +118,42 @@ async fn descriptors_run_out() {
     watch::wait_workers(&nginx, 0).await;
     let worker = *nginx.worker_pids().first().expect("a worker");
     assert_eq!(watch::descriptors(worker).others, at_start);
+}
+
+/// LIFE-94: a reload while a worker has no descriptor left: nginx cannot tell it to go, so it tells itself.
+#[tokio::test]
+async fn replaced_without_descriptors() {
+    let nginx = Nginx::builder()
+        .workers(1)
+        .listen("")
+        .main("worker_rlimit_nofile 60;")
+        .expect_log("exceed open file resource limit")
+        .expect_log("Too many open files")
+        .expect_log("recvmsg() ")
+        .start()
+        .await;
+    let exhausted = || nginx.log().contains("Too many open files");
+    let mut subscribers = Vec::new();
+    loop {
+        let mut raw = nginx.raw().await;
+        raw.request("GET /sub/f", &[]).await;
+        if raw.head_unless(exhausted).await.is_none() {
+            break;
+        }
+        subscribers.push(raw);
+    }
+    let old = *nginx.worker_pids().first().expect("a worker");
+    send_signal(nginx.master_pid(), libc::SIGHUP);
+    for subscriber in &mut subscribers {
+        assert_eq!(subscriber.chunk().await, None);
+    }
+    assert!(nginx.log().contains(&format!("worker {old} was replaced and not told")));
+    wait_for("the old worker to exit", || async {
+        (!nginx.worker_pids().contains(&old) && nginx.retiring_pids().is_empty()).then_some(())
+    })
+    .await;
+    nginx.publish("f", "to the new one").await;
+    nginx.wait_stat("subscribers", 0).await;
 }
 
 /// LIFE-9, LIFE-23: a zone too small for so many workers: those that have a place serve as ever, the others

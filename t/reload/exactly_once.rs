@@ -51,7 +51,7 @@ impl Cursor {
 async fn stream(port: u16) -> Seen {
     let (mut cursor, mut seen) = (Cursor::new(), Seen::default());
     loop {
-        let call = Call::new(port, "GET", "/stream/c")
+        let call = Call::new(port, "GET", "/stream/a/b")
             .header("If-Modified-Since", &cursor.time)
             .header("If-None-Match", &cursor.tag);
         // A connection on which nothing was sent yet may be closed by a worker that goes.
@@ -76,7 +76,7 @@ async fn socket(port: u16) -> Seen {
     let (mut cursor, mut seen) = (Cursor::new(), Seen::default());
     loop {
         let mut request =
-            format!("ws://127.0.0.1:{port}/ws/c").into_client_request().expect("a request");
+            format!("ws://127.0.0.1:{port}/ws/a/b").into_client_request().expect("a request");
         for (name, value) in [("If-Modified-Since", &cursor.time), ("If-None-Match", &cursor.tag)] {
             request.headers_mut().insert(name, value.parse().expect("a header"));
         }
@@ -123,9 +123,10 @@ async fn event_source(mut client: EventSource) -> Seen {
     }
 }
 
-async fn publish(port: u16, text: &str) {
+/// To `c`, where polls wait, and to one of the channels of the others.
+async fn publish(port: u16, channel: &str, text: &str) {
     loop {
-        let call = Call::new(port, "POST", "/pub?id=c").body(text);
+        let call = Call::new(port, "POST", &format!("/pub?id=c/{channel}")).body(text);
         if let Ok(answer) = call.try_send().await {
             return assert_eq!(answer.status, 200, "{answer:?}");
         }
@@ -137,7 +138,7 @@ async fn publish_on(port: u16, stop: Arc<AtomicBool>) -> usize {
     let mut n = 0;
     while !stop.load(Ordering::Relaxed) {
         n += 1;
-        publish(port, &format!("m{n}")).await;
+        publish(port, ["a", "b"][n % 2], &format!("m{n}")).await;
     }
     n
 }
@@ -158,7 +159,7 @@ async fn every_message_once(drain: &str) {
     let (port, stop) = (nginx.port, Arc::new(AtomicBool::new(false)));
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
-        let mut events = EventSource::new(&nginx, "/events/c");
+        let mut events = EventSource::new(&nginx, "/events/a/b");
         events.opened().await;
         clients.spawn(event_source(events));
         clients.spawn(stream(port));
@@ -172,7 +173,7 @@ async fn every_message_once(drain: &str) {
     }
     stop.store(true, Ordering::Relaxed);
     let count = publisher.await.expect("no panic");
-    publish(port, LAST).await;
+    publish(port, "a", LAST).await;
 
     let mut expected: Vec<String> = (1..=count).map(|n| format!("m{n}")).collect();
     expected.push(LAST.into());
@@ -194,4 +195,39 @@ async fn with_a_drain() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_once() {
     every_message_once("0").await;
+}
+
+/// OLD-14, LIFE-94, LIFE-109: the end of a history that a reload cuts off comes with the position of the last
+/// message there was, in all channels.
+#[tokio::test]
+async fn a_history_that_is_cut_off() {
+    const MESSAGES: usize = 300;
+    let template = r#"push_stream_message_template "~time~|~tag~|~text~\n";"#;
+    let nginx = Nginx::builder().zone("32m").subscriber("stream", template).start().await;
+    for n in 0..MESSAGES {
+        let text = format!("{n} {}", ".".repeat(50_000));
+        nginx.publish(["a", "b", "c"][n % 3], text).await;
+    }
+    let mut cursor = Cursor::new();
+    let (mut seen, mut cut) = (Vec::new(), 0);
+    while seen.len() < MESSAGES {
+        let call = Call::new(nginx.port, "GET", "/stream/b/a/c")
+            .header("If-Modified-Since", &cursor.time)
+            .header("If-None-Match", &cursor.tag);
+        let mut stream = call.stream().await;
+        if cut == 0 {
+            // More waits than sockets take.
+            nginx.reload().await;
+        }
+        while let Ok(line) = stream.next_line().await {
+            let text = cursor.take(&line);
+            seen.push(text.split(' ').next().expect("a number").to_owned());
+            if seen.len() == MESSAGES {
+                break;
+            }
+        }
+        cut += 1;
+    }
+    assert!(cut > 1, "the history was not cut off");
+    assert_eq!(seen, (0..MESSAGES).map(|n| n.to_string()).collect::<Vec<_>>());
 }

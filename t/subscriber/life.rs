@@ -2,7 +2,7 @@
 
 use crate::support::{Nginx, next_second, wait_for};
 
-/// SUB-40, SUB-42, OLD-18, OLD-20: history, then live, each once, in order, over all channels.
+/// SUB-40, SUB-42, OLD-14, OLD-18, OLD-20: history, then live, each once, in order, over all channels.
 #[tokio::test]
 async fn history_then_live() {
     let nginx = Nginx::start().await;
@@ -15,7 +15,7 @@ async fn history_then_live() {
     nginx.publish("a/b", "both").await;
     assert_eq!(
         stream.lines(6).await,
-        ["1 b old b", "1 a old a", "2 a new a", "2 b new b", "3 a both", "3 b both"]
+        ["1 a old a", "1 b old b", "2 a new a", "2 b new b", "3 a both", "3 b both"]
     );
 }
 

@@ -53,6 +53,20 @@ fn stamps_follow_the_wall_clock_but_never_back() {
 }
 
 #[test]
+fn stamps_of_a_zone_that_takes_the_place_of_another() {
+    // OLD-15: a position of the zone before, in the second of the change.
+    let bench = Bench::new(1 << 20);
+    bench.zone.come_after_another(START);
+    let worker = bench.worker();
+    worker.publish("a", "one", true).unwrap();
+    let before = Stamp { second: START, tag: 1000 };
+    assert_eq!(after(&bench, worker, "a", before, START), [1]);
+    let section = bench.zone.enter();
+    assert_eq!(section.next_stamp(START + 1), Stamp { second: START + 1, tag: 1 });
+    section.commit();
+}
+
+#[test]
 fn stamps_go_on_when_no_tag_is_left() {
     let bench = Bench::new(1 << 20);
     let section = bench.zone.enter();
