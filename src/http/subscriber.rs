@@ -144,8 +144,10 @@ unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
             let Some(exchange) = Exchange::of(r) else { return Outcome::Answered(INTERNAL_ERROR) };
             serve(&exchange).unwrap_or_else(Outcome::Answered)
         });
-        if let Outcome::Answered(rc) = outcome {
-            ngx_http_finalize_request(r, rc);
+        match outcome {
+            Outcome::Answered(rc) => ngx_http_finalize_request(r, rc),
+            // It may be there for days. A location for errors, which may want the body, is out of reach now.
+            Outcome::Kept => Request::from_raw(r).forget_body(body_read),
         }
     }
 }

@@ -12,6 +12,7 @@ use nginx_sys::{
     ngx_http_request_t, ngx_http_send_header, ngx_int_t, ngx_log_t, ngx_pcalloc, ngx_uint_t,
 };
 
+use super::body::Reader;
 use super::complex_value::ComplexValue;
 use super::request_bits::RequestBits;
 use super::{body, conf, headers, log, process, str};
@@ -177,7 +178,7 @@ impl<'r> Request<'r> {
 
     /// Reads the body and then calls `then`, which has to finalize the request. What is returned
     /// is for nginx: the request has been answered, or will be when the body is there.
-    pub fn read_body(self, then: unsafe extern "C" fn(*mut ngx_http_request_t)) -> ngx_int_t {
+    pub fn read_body(self, then: Reader) -> ngx_int_t {
         // SAFETY: `from_raw` was promised a live request.
         match unsafe { ngx_http_read_client_request_body(self.r, Some(then)) } {
             rc if rc >= NGX_HTTP_SPECIAL_RESPONSE as ngx_int_t => rc,
@@ -189,6 +190,15 @@ impl<'r> Request<'r> {
     pub fn body(self) -> io::Result<Vec<Cow<'r, [u8]>>> {
         // SAFETY: `from_raw` was promised a live request; without a body there are no pieces.
         unsafe { body::pieces(self.r) }
+    }
+
+    /// Gives back the file and the memory of a body that was read for `reader`, and that nobody wants.
+    ///
+    /// # Safety
+    /// No piece of [`Request::body`] is in use.
+    pub unsafe fn forget_body(self, reader: Reader) {
+        // SAFETY: `from_raw` was promised a live request; no pieces, by the caller's promise.
+        unsafe { body::forget(self.r, reader) }
     }
 
     /// Keeps `state` with the request, in the place of the module with this context index.

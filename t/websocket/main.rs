@@ -4,6 +4,7 @@
 mod support;
 
 mod agreed;
+mod bodies;
 mod bounds;
 mod channels;
 mod clients;
