@@ -175,15 +175,24 @@ impl Subscriber {
         connection.post_readable();
     }
 
-    /// A message in progress has `client_body_timeout` between two pieces (WS-85).
+    /// A message in progress has `client_body_timeout` between two pieces, whatever control frames come
+    /// in between (WS-85).
     fn await_input(&self, socket: &Socket, request: Request<'_>, connection: Connection<'_>) {
         if !socket.goodbye.is_open() {
             return;
         }
-        match socket.reader.borrow().is_inside() {
-            true => connection.set_read_timer(request.client_body_timeout()),
-            false => connection.stop_read_timer(),
+        let (inside, progressed) = {
+            let mut reader = socket.reader.borrow_mut();
+            (reader.is_inside(), reader.take_progress())
+        };
+        if !inside {
+            socket.piece_due.set(None);
+            return connection.stop_read_timer();
         }
+        let (now, due) = (now_ms(), socket.piece_due.get().filter(|_| !progressed));
+        let due = due.unwrap_or_else(|| now.saturating_add(request.client_body_timeout()));
+        socket.piece_due.set(Some(due));
+        connection.set_read_timer(due.saturating_sub(now).max(1));
     }
 
     /// A ping was sent.

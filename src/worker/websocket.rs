@@ -43,6 +43,8 @@ pub(super) struct Socket {
     /// The payload of the last ping that is not answered. The client must take it before the next is
     /// answered, so pings that come faster are not (RFC 6455 section 5.5.3).
     pub ping: RefCell<Option<Vec<u8>>>,
+    /// Milliseconds of nginx's clock: when the next piece of an unfinished message must have come.
+    pub piece_due: Cell<Option<u64>>,
     /// Milliseconds of nginx's clock: when a pong must have come.
     pub pong_due: Cell<Option<u64>>,
     /// Where its messages go, if it may publish.
@@ -127,6 +129,7 @@ impl New {
                 unheard: RefCell::new(self.request.take_preread()),
                 goodbye,
                 ping: RefCell::new(None),
+                piece_due: Cell::new(None),
                 pong_due: Cell::new(None),
                 targets,
             })

@@ -93,6 +93,30 @@ async fn half_messages_time_out() {
     idle.expect(0x8a, b"x").await;
 }
 
+/// WS-85: pings and pongs are no piece of a message.
+#[tokio::test]
+async fn half_messages_time_out_between_pings() {
+    let nginx = builder()
+        .websocket("half", "client_body_timeout 600ms; push_stream_ping_message_interval 100ms;")
+        .start()
+        .await;
+    let mut socket = nginx.socket("/half/t").await;
+    socket.send(0x01, b"begun").await;
+    let mut answered = 0;
+    let end = loop {
+        let seen = socket.frame().await;
+        if seen.start != 0x89 {
+            break seen;
+        }
+        answered += 1;
+        assert!(answered < 60, "it is still open");
+        socket.send(0x8a, &seen.payload).await;
+    };
+    assert!(answered > 0);
+    assert_eq!((end.start, &end.payload[..2]), (0x88, &1008_u16.to_be_bytes()[..]));
+    socket.raw.expect_close().await;
+}
+
 /// WS-105: a client that pings and never reads costs nothing and harms nobody.
 #[tokio::test]
 async fn floods_of_pings() {

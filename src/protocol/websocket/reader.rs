@@ -123,6 +123,8 @@ pub struct Reader {
     data: Vec<u8>,
     control: Vec<u8>,
     forgets: bool,
+    /// Whether what is unfinished has grown since this was last asked.
+    progressed: bool,
     /// Bytes that were decompressed since this was last asked.
     inflated: u64,
 }
@@ -132,7 +134,8 @@ impl Reader {
         let (data, control) = (Vec::new(), Vec::new());
         let (frame, message) = (None, None);
         let (head, head_len) = ([0; 14], 0);
-        Self { rules, head, head_len, frame, message, data, control, forgets: false, inflated: 0 }
+        let (forgets, progressed, inflated) = (false, false, 0);
+        Self { rules, head, head_len, frame, message, data, control, forgets, progressed, inflated }
     }
 
     /// From now on messages are thrown away unseen, the one in progress with them: only what controls the
@@ -157,6 +160,12 @@ impl Reader {
         std::mem::take(&mut self.inflated)
     }
 
+    /// Whether anything came since the last call that brings the message in progress nearer to its end,
+    /// or the frame where there is no message. Control frames between fragments do not (WS-85).
+    pub fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.progressed)
+    }
+
     /// Whether something has begun and not ended.
     pub fn is_inside(&self) -> bool {
         self.head_len > 0 || self.frame.is_some() || self.message.is_some()
@@ -166,6 +175,7 @@ impl Reader {
     /// behind it are overwritten. `None`: all was read.
     pub fn read(&mut self, input: &mut &mut [u8]) -> Result<Option<Incoming>, Violation> {
         loop {
+            self.progressed |= self.message.is_none() && !input.is_empty();
             if self.frame.is_none() && !self.read_head(input)? {
                 return Ok(None);
             }
@@ -196,6 +206,7 @@ impl Reader {
             }
         }
         let frame = self.whole_head()?;
+        self.progressed |= !frame.opcode.is_control();
         self.begin(&frame)?;
         self.frame = Some(frame);
         self.head_len = 0;
@@ -288,6 +299,7 @@ impl Reader {
             append(piece, MAX_CONTROL_PAYLOAD as u64, &mut self.control);
             return if ends { self.control_frame(opcode) } else { Ok(Progress::Partial) };
         }
+        self.progressed = true;
         if let Some(message) = &mut self.message {
             if message.is_text && !message.compressed {
                 message.utf8.push(piece)?;

@@ -88,6 +88,31 @@ fn fragments_with_control_frames_between() {
 }
 
 #[test]
+fn control_frames_are_no_progress_of_a_message() {
+    // WS-85
+    let mut reader = Reader::new(RULES);
+    let mut progress = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        let mut input = &mut bytes[..];
+        while reader.read(&mut input).expect("frames").is_some() {}
+        (reader.take_progress(), reader.is_inside())
+    };
+    let (text, ping) = (frame(0x01, b"ab"), frame(0x89, b"x"));
+    assert_eq!(progress(b""), (false, false));
+    // Where nothing else is waited for, a control frame is.
+    assert_eq!(progress(&ping[..1]), (true, true));
+    assert_eq!(progress(&ping[1..]), (true, false));
+    assert_eq!(progress(&text[..7]), (true, true));
+    assert_eq!(progress(b""), (false, true));
+    assert_eq!(progress(&text[7..]), (true, true));
+    assert_eq!(progress(&ping), (false, true));
+    assert_eq!(progress(&ping[..3]), (false, true));
+    assert_eq!(progress(&ping[3..]), (false, true));
+    assert_eq!(progress(&frame(0x00, b"")), (true, true));
+    assert_eq!(progress(&frame(0x80, b"c")), (true, false));
+}
+
+#[test]
 fn what_the_first_bytes_tell() {
     // WS-GAP-5..8, WS-GAP-10: told before the rest of the frame came
     for (bytes, expected) in [
