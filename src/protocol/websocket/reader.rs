@@ -139,7 +139,8 @@ impl Reader {
     }
 
     /// From now on messages are thrown away unseen, the one in progress with them: only what controls the
-    /// connection still counts (RFC 6455 section 7.1.1).
+    /// connection still counts, and the order of frames (RFC 6455 section 7.1.1, WS-GAP-16). No text,
+    /// length, or kind of a message is a violation any more.
     pub fn forget_messages(&mut self) {
         self.rules.keep = false;
         self.forgets = true;
@@ -147,6 +148,7 @@ impl Reader {
         if let Some(message) = &mut self.message {
             message.is_text = false;
             message.compressed = false;
+            message.utf8 = Utf8::default();
         }
     }
 
@@ -232,7 +234,7 @@ impl Reader {
             _ if opcode.is_control() && second & 0x7f > 125 => Err(Violation::LongControl),
             Opcode::Continuation if self.message.is_none() => Err(Violation::NothingToContinue),
             Opcode::Text | Opcode::Binary if self.message.is_some() => Err(Violation::Interrupted),
-            Opcode::Binary if !self.rules.binary => Err(Violation::Binary),
+            Opcode::Binary if !self.rules.binary && !self.forgets => Err(Violation::Binary),
             _ => Ok(()),
         }
     }
@@ -273,7 +275,7 @@ impl Reader {
             utf8: Utf8::default(),
         });
         message.len = message.len.saturating_add(frame.len);
-        match message.len > self.rules.limit(message.compressed) {
+        match message.len > self.rules.limit(message.compressed) && !self.forgets {
             true => Err(Violation::TooBig(self.rules.max_message)),
             false => Ok(()),
         }

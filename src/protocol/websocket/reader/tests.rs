@@ -247,6 +247,28 @@ fn messages_are_forgotten_when_the_connection_closes() {
 }
 
 #[test]
+fn nothing_of_a_forgotten_message_is_wrong() {
+    // WS-GAP-16: half a character before, a length above the limit, binary where none is wanted
+    let rules = Rules { binary: false, ..RULES };
+    let mut reader = Reader::new(rules);
+    let mut begun = frame(0x01, b"\xe2\x82");
+    assert_eq!(reader.read(&mut &mut begun[..]), Ok(None));
+    reader.forget_messages();
+    let frames = [
+        frame(0x80, b"\xac"),
+        frame(0x01, b"\xe2\x82"),
+        frame(0x80, b""),
+        frame(0x81, &[b'x'; 1001]),
+        frame(0x82, &[b'x'; 70_000]),
+        frame(0x88, b""),
+    ];
+    let mut bytes = frames.concat();
+    let close = Incoming::Close(Close { code: None });
+    assert_eq!(reader.read(&mut &mut bytes[..]), Ok(Some(close)));
+    assert_eq!(reader.buffered(), 0);
+}
+
+#[test]
 fn compressed_messages() {
     let rules = Rules { deflate: true, ..RULES };
     let mut payload = Vec::new();
