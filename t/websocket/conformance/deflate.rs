@@ -102,6 +102,9 @@ fn bad() -> Vec<Case> {
             .sends(0xc1, HELLO)
             .fails(1002),
         zip("7.2.2, WS-108: no such block").sends(0xc1, b"\xff\xff\xff").fails(1007),
+        zip("7.2.2, WS-108: a repetition of what was before the message")
+            .sends(0xc1, b"\x02\x02\x00\x00")
+            .fails(1007),
         zip("7.2.2: a length that does not agree")
             .sends(0xc1, b"\x00\x05\x00\x00\x00Hello")
             .fails(1007),
