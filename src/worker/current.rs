@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use smallvec::SmallVec;
 
+use super::compressed::Compressed;
 use super::eviction::Evictions;
 use super::leaving::Departure;
 use super::registry::{Membership, Registry};
@@ -21,6 +22,8 @@ pub struct Worker {
     pub(super) zone: Zone,
     pub(super) me: SlotId,
     pub(super) registry: Registry,
+    /// Of the history that clients of this worker read.
+    pub(super) compressed: Compressed,
     pub(super) limits: Limits,
     /// DIR-18; empty: none.
     pub(super) events_id: Vec<u8>,

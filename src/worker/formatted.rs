@@ -11,7 +11,7 @@ use crate::protocol::{chunk, cursor, event, padding};
 use crate::store::MessageRef;
 
 /// How a subscriber's bytes are cut for its transport.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Framing {
     /// As they are: HTTP/1.0, or a filter below does the framing.
     Plain,
@@ -38,7 +38,7 @@ impl Padding {
 }
 
 /// Where the ids of events come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventIds {
     /// From the publisher alone (ES-10).
     Published,
@@ -56,10 +56,11 @@ pub struct Shape<'l> {
 }
 
 /// What tells shapes apart.
-type Key = (usize, Framing, usize, EventIds);
+pub type Key = (usize, Framing, usize, EventIds);
 
 impl Shape<'_> {
-    fn key(&self) -> Key {
+    /// Two with the same key make the same bytes of a message.
+    pub fn key(&self) -> Key {
         (self.template.index, self.framing, self.padding.minimum, self.event_ids)
     }
 

@@ -5,7 +5,7 @@ use crate::protocol::websocket::deflate;
 use crate::protocol::websocket::frame::{self, Opcode};
 
 /// What the client of a connection takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Frames {
     /// Binary messages come as they were published, not through the template.
     pub binary: bool,

@@ -12,6 +12,7 @@
 //! **What a killed worker leaves** is in its slot of the zone; another worker gives it back
 //! (`store/slots.rs`). Its connections are closed by the kernel.
 
+pub mod compressed;
 pub mod direct;
 pub mod envelope;
 pub mod formatted;

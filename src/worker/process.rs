@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 
 use nginx_sys::{ngx_cycle_t, ngx_event_t};
 
+use super::compressed::Compressed;
 use super::eviction::Evictions;
 use super::leaving::Departure;
 use super::registry::Registry;
@@ -72,6 +73,7 @@ impl Worker {
         self.check_successors();
         self.check_replaced();
         self.tell_evictions(b"");
+        self.compressed.age();
     }
 
     fn reclaim_dead(&self) {
@@ -193,6 +195,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
             zone,
             me,
             registry: Registry::default(),
+            compressed: Compressed::default(),
             limits: main.limits.clone(),
             events_id: main.events_channel_id.clone(),
             deleted_text: main.channel_deleted_text.clone(),

@@ -208,7 +208,7 @@ impl State {
             while let Some(gap) = gaps.next_if(|gap| tells_gaps && gap.at <= i) {
                 transmission.tell_gap(shape.framing, gap);
             }
-            let Some(item) = Formatted::message(shape, &view(&message), true) else { continue };
+            let Some(item) = worker.compressed.message(shape, &view(&message)) else { continue };
             let separator = self.envelope.separator();
             let separator = separator.and_then(|text| Formatted::text(shape.framing, text));
             separator.into_iter().for_each(|item| transmission.outbox.push_history(item));

@@ -102,3 +102,45 @@ async fn origins() {
         raw.expect_close().await;
     }
 }
+
+/// WS-44, RFC 7692: history is compressed once, and every client that takes it so gets the same bytes,
+/// those of its channel and template.
+#[tokio::test]
+async fn compressed_history() {
+    let zip = "push_stream_websocket_deflate on;";
+    let nginx = Nginx::builder()
+        .workers(1)
+        .websocket("zip", zip)
+        .websocket("ids", &format!("{zip} push_stream_message_template \"~id~ ~channel~ ~text~\";"))
+        .start()
+        .await;
+    let text = |n: usize| format!("message {n} ").repeat(100 + n);
+    for n in 1..=20 {
+        nginx.publish("h", text(n)).await;
+        nginx.publish("i", text(n)).await;
+    }
+    let mut sockets = Vec::new();
+    for round in 0..3 {
+        for (place, channel) in [("zip", "h"), ("ids", "h"), ("ids", "i"), ("zip", "i")] {
+            let mut socket = nginx.socket_with(&format!("/{place}/{channel}.b20"), &[OFFER]).await;
+            let mut frames = Vec::new();
+            for n in 1..=20 {
+                let frame = socket.frame().await;
+                let wanted = match place {
+                    "zip" => text(n),
+                    _ => format!("{n} {channel} {}", text(n)),
+                };
+                assert_eq!(frame.start, 0xc1);
+                assert_eq!(inflated(&frame), wanted.as_bytes(), "{place} {channel} {round}");
+                frames.push(frame);
+            }
+            sockets.push((place, channel, frames));
+            let mut plain = nginx.socket(&format!("/{place}/{channel}.b1")).await;
+            assert_eq!(plain.frame().await.start, 0x81);
+        }
+    }
+    for (place, channel, frames) in &sockets {
+        let first = sockets.iter().find(|(p, c, _)| (p, c) == (place, channel)).expect("itself");
+        assert_eq!(frames, &first.2, "{place} {channel}");
+    }
+}
