@@ -23,8 +23,8 @@ use crate::store::{Channel, Parts, Ref};
 
 /// Bytes read at once.
 const READ: usize = 8 * 1024;
-/// A client's share of one turn, in bytes: those that are read, those that are made of them by
-/// decompressing, and those that are published, channel by channel.
+/// A client's share of one turn, in bytes: those that are read, what their messages cost, decompressing
+/// above all, and those that are published, channel by channel.
 const SHARE: usize = 128 * 1024;
 /// What answering or publishing costs besides, as so many bytes.
 const ACT: usize = 512;
@@ -80,11 +80,11 @@ impl Subscriber {
             if share.is_spent() {
                 return;
             }
-            let (read, inflated) = {
+            let (read, work) = {
                 let mut reader = socket.reader.borrow_mut();
-                (reader.read(input), reader.take_inflated())
+                (reader.read(input), reader.take_work())
             };
-            share.spend(usize::try_from(inflated).unwrap_or(usize::MAX));
+            share.spend(usize::try_from(work).unwrap_or(usize::MAX));
             match read {
                 Ok(Some(incoming)) => self.take(worker, socket, incoming, share),
                 Ok(None) => return,

@@ -103,6 +103,39 @@ async fn bombs_in_a_row() {
     bomber.expect(0x8a, b"all heard").await;
 }
 
+/// WS-86: messages of which nothing comes count too, and so do those that are slow to decompress for
+/// what they hold.
+#[tokio::test]
+async fn nothing_in_a_row() {
+    let deflate = "push_stream_websocket_deflate on;";
+    let nginx = Nginx::builder()
+        .workers(1)
+        .websocket("deaf", deflate)
+        .websocket("say", &format!("{deflate} push_stream_websocket_allow_publish on;"))
+        .websocket("ws", "")
+        .start()
+        .await;
+    let mut other = nginx.socket("/ws/b").await;
+    let empty_blocks = [&b"\x02\x08\x20\x80\x00".repeat(100_000)[..], b"\x00"].concat();
+    let final_blocks = [&b"\x03\x00".repeat(254)[..], b"\x00"].concat();
+    for at in ["/deaf/b", "/say/b"] {
+        for flood in [
+            frame(0xc1, b"\x00").repeat(50_000),
+            frame(0x81, b"").repeat(50_000),
+            frame(0xc1, &final_blocks).repeat(1000),
+            frame(0xc1, &empty_blocks),
+        ] {
+            let mut socket = nginx.socket_with(at, &[OFFER]).await;
+            socket.raw.send(flood).await;
+            nginx.publish_live("b", "through").await;
+            other.text("through").await;
+            socket.send(0x89, b"all heard").await;
+            socket.text("through").await;
+            socket.expect(0x8a, b"all heard").await;
+        }
+    }
+}
+
 /// WS-84: the limit is on the message, not on its compressed form, which may be longer.
 #[tokio::test]
 async fn short_messages_compressed() {

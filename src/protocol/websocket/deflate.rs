@@ -14,6 +14,13 @@ const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
 /// Final blocks that one message may have; behind each decompressing begins anew.
 const MAX_FINAL_BLOCKS: usize = 256;
 
+/// What decompressing a message costs before its first byte, as so many bytes.
+pub const BEGIN: u64 = 128;
+
+/// What a compressed byte costs at most, as so many bytes: those of blocks that have codes of their own and
+/// hardly any text.
+pub const WEIGHT: u64 = 8;
+
 /// What the server answers to the first offer that it can take, of one line of
 /// `Sec-WebSocket-Extensions` (RFC 7692 sections 5.1 and 7.1). One that asks for a smaller window of the
 /// server is left, and so is one with parameters that are unknown, wrong, or named twice.

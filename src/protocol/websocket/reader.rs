@@ -9,6 +9,9 @@ use super::frame::{MAX_CONTROL_PAYLOAD, Opcode};
 use super::mask;
 use super::utf8::{NotUtf8, Utf8};
 
+/// What a message costs, whatever becomes of it, as so many bytes.
+const MESSAGE: u64 = 64;
+
 /// What is accepted from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -125,8 +128,8 @@ pub struct Reader {
     forgets: bool,
     /// Whether what is unfinished has grown since this was last asked.
     progressed: bool,
-    /// Bytes that were decompressed since this was last asked.
-    inflated: u64,
+    /// What messages cost since this was last asked.
+    work: u64,
 }
 
 impl Reader {
@@ -134,8 +137,8 @@ impl Reader {
         let (data, control) = (Vec::new(), Vec::new());
         let (frame, message) = (None, None);
         let (head, head_len) = ([0; 14], 0);
-        let (forgets, progressed, inflated) = (false, false, 0);
-        Self { rules, head, head_len, frame, message, data, control, forgets, progressed, inflated }
+        let (forgets, progressed, work) = (false, false, 0);
+        Self { rules, head, head_len, frame, message, data, control, forgets, progressed, work }
     }
 
     /// From now on messages are thrown away unseen, the one in progress with them: only what controls the
@@ -157,9 +160,10 @@ impl Reader {
         self.data.capacity() + self.control.capacity()
     }
 
-    /// Bytes that were decompressed since the last call, whether anybody wanted them or not.
-    pub fn take_inflated(&mut self) -> u64 {
-        std::mem::take(&mut self.inflated)
+    /// What messages cost since the last call beyond being read, wanted or not, as so many bytes
+    /// (WS-86).
+    pub fn take_work(&mut self) -> u64 {
+        std::mem::take(&mut self.work)
     }
 
     /// Whether anything came since the last call that brings the message in progress nearer to its end,
@@ -325,13 +329,15 @@ impl Reader {
     fn whole_message(&mut self) -> Result<Progress, Violation> {
         let mut data = std::mem::take(&mut self.data);
         let Some(mut message) = self.message.take() else { return Ok(Progress::Partial) };
+        self.work += MESSAGE;
         if message.compressed {
+            self.work += deflate::BEGIN + deflate::WEIGHT * data.len() as u64;
             data =
                 deflate::inflate(&data, self.rules.max_message).map_err(|error| match error {
                     InflateError::TooBig => Violation::TooBig(self.rules.max_message),
                     InflateError::Corrupt => Violation::Compression,
                 })?;
-            self.inflated += data.len() as u64;
+            self.work += data.len() as u64;
             if message.is_text {
                 message.utf8.push(&data)?;
             }
