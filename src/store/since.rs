@@ -17,6 +17,13 @@ pub struct Since<'a> {
     pub event_id: Option<&'a [u8]>,
 }
 
+impl Since<'_> {
+    /// The client says where it was; a tag alone says nothing (OLD-13).
+    pub fn is_position(&self) -> bool {
+        self.time.is_some() || self.event_id.is_some()
+    }
+}
+
 impl Zone {
     /// Which of these channels have lost messages that the client has not had: the newest one that was
     /// removed is later than its position. Never one with a backtrack, or without a position.

@@ -189,9 +189,9 @@ impl State {
     fn read_page(&mut self, worker: &Worker, location: &Location, shape: &Shape<'_>) {
         let Some(transmission) = &mut self.transmission else { return };
         let (zone, me, most) = (worker.zone(), worker.me(), location.max_pending);
-        // A client of a stream may come back with what any message says of its place: that all before it
-        // was had, in every channel. An answer has a cursor of its own (OLD-14).
-        let in_one_order = matches!(self.phase, Phase::Open) || shape.event_ids == EventIds::Auto;
+        // A client that comes back with what any message says of its place says that all before it was
+        // had, in every channel. The answer to a poll has a cursor of its own (OLD-14).
+        let in_one_order = self.resumes || shape.event_ids == EventIds::Auto;
         let page = if in_one_order {
             zone.read_merged(me, &mut self.unread, most, now())
         } else {

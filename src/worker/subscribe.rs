@@ -150,7 +150,8 @@ impl New {
             Envelope::Templates,
             minimums.message,
         ));
-        subscriber.set_history(joined.iter().filter_map(|joined| joined.history));
+        let history = joined.iter().filter_map(|joined| joined.history);
+        subscriber.set_history(history, order.since.is_position());
         self.enter(&subscriber, joined);
         self.keep(&subscriber)?;
         let gap = self.report_gap(order)?;
@@ -186,7 +187,7 @@ impl New {
                 let phase = Phase::Ending { footer_due: true };
                 let (mode, media) = (Mode::LongPolling, envelope.media());
                 let subscriber = Rc::new(Subscriber::new(location, mode, phase, envelope, 0));
-                subscriber.set_history(history.into_iter());
+                subscriber.set_history(history.into_iter(), false);
                 self.keep(&subscriber)?;
                 reported?;
                 head::of_answer(request, location, position, media)?;

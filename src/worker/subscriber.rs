@@ -1,7 +1,7 @@
 //! One subscriber: its channels, what it still has to be told, and how it ends.
 //!
-//! The order in which things reach a stream: history, in the order of publication, a page when the socket has
-//! taken the one before; then the live messages that came meanwhile; then live messages as they come; at the
+//! The order in which things reach a stream: history, channel by channel or, from a position on, in the order
+//! of publication, a page when the socket has taken the one before; then the live messages that came meanwhile; then live messages as they come; at the
 //! end the footer. A poll that finds something is the same without anything live; a long poll that does
 //! not is a [`Wait`] before. What a subscriber needs after its response head is in here, not in the
 //! request.
@@ -52,6 +52,8 @@ pub(super) struct State {
     pub memberships: SmallVec<[Membership; 1]>,
     /// Histories still to be read; the next one is the last.
     pub unread: SmallVec<[Ref<Bookmark>; 1]>,
+    /// It is a stream that goes on from a position, which holds for all of its channels.
+    pub resumes: bool,
     pub envelope: Envelope,
     /// Live messages that wait for the end of the history.
     pub held: Outbox,
@@ -102,6 +104,7 @@ impl Subscriber {
                 phase,
                 memberships: SmallVec::new(),
                 unread: SmallVec::new(),
+                resumes: false,
                 envelope,
                 held: Outbox::default(),
                 transmission: None,
@@ -118,9 +121,16 @@ impl Subscriber {
         self.state.borrow_mut().memberships = memberships;
     }
 
-    /// Histories to be sent, in this order.
-    pub fn set_history(&self, history: impl DoubleEndedIterator<Item = Ref<Bookmark>>) {
-        self.state.borrow_mut().unread = history.rev().collect();
+    /// Histories to be sent, in this order; where a stream goes on from a position, in the order of
+    /// publication.
+    pub fn set_history(
+        &self,
+        history: impl DoubleEndedIterator<Item = Ref<Bookmark>>,
+        resumes: bool,
+    ) {
+        let mut state = self.state.borrow_mut();
+        state.unread = history.rev().collect();
+        state.resumes = resumes;
     }
 
     /// How its messages look.

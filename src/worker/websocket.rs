@@ -95,7 +95,8 @@ impl New {
             false => Vec::new(),
         };
         let subscriber = self.speaker(Phase::Open, opening, targets, Goodbye::open());
-        subscriber.set_history(joined.iter().filter_map(|joined| joined.history));
+        let history = joined.iter().filter_map(|joined| joined.history);
+        subscriber.set_history(history, order.since.is_position());
         self.enter(&subscriber, joined);
         self.keep(&subscriber)?;
         self.open(&subscriber, opening);

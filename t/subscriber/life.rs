@@ -15,7 +15,7 @@ async fn history_then_live() {
     nginx.publish("a/b", "both").await;
     assert_eq!(
         stream.lines(6).await,
-        ["1 a old a", "1 b old b", "2 a new a", "2 b new b", "3 a both", "3 b both"]
+        ["1 b old b", "1 a old a", "2 a new a", "2 b new b", "3 a both", "3 b both"]
     );
 }
 
