@@ -76,7 +76,7 @@ async fn gaps_of_several_channels() {
 /// GAP-1: what has expired was removed as well; a channel that was deleted and made anew has no past.
 #[tokio::test]
 async fn expired_and_recreated() {
-    let nginx = reporting().http("push_stream_message_ttl 1s;").start().await;
+    let nginx = reporting().http("push_stream_message_ttl 2s;").start().await;
     let cursors = publish(&nginx, "a", 2).await;
     nginx.wait_channel_stat("a", "stored_messages", 0).await;
     let gap = gap_of(&nginx, "/polling/a", &cursors[0]).await;
