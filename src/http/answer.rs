@@ -4,6 +4,7 @@ use nginx_sys::{NGX_OK, ngx_int_t};
 
 use super::refusal::Refusal;
 use super::{Exchange, INTERNAL_ERROR};
+use crate::ngx_ext::log::Level;
 use crate::ngx_ext::request::{OutOfMemory, Request};
 
 /// The request headers a page of another origin may send (PUB-11).
@@ -50,6 +51,19 @@ pub fn explained(request: Request<'_>, status: u32, text: &str) -> ngx_int_t {
 /// Refuses the request.
 pub fn refuse(request: Request<'_>, refusal: Refusal) -> ngx_int_t {
     explained(request, refusal.status(), &refusal.to_string())
+}
+
+/// Refuses what would be sent where nobody expects it: a subscriber's messages as a part of another
+/// response, or behind one that is complete (`post_action`), which a client would take for the answer to
+/// its next request.
+pub fn refuse_if_unheard(request: Request<'_>) -> Result<(), ngx_int_t> {
+    let line = match (request.is_main(), request.bits().header_only()) {
+        (true, false) => return Ok(()),
+        (true, true) => "push stream module: a subscriber cannot come after another response",
+        (false, _) => "push stream module: a subscriber cannot be part of another response",
+    };
+    request.log(Level::Error, format_args!("{line}"));
+    Err(INTERNAL_ERROR)
 }
 
 /// Answers 405 with the methods that would do (PUB-13, STAT-1).

@@ -53,10 +53,8 @@ pub fn handle(exchange: &Exchange<'_>, mode: SubscriberMode) -> ngx_int_t {
         NGX_HTTP_GET => {}
         _ => return answer::not_allowed(request, "GET"),
     }
-    if !request.is_main() {
-        let line = "push stream module: a subscriber cannot be part of another response";
-        request.log(Level::Error, format_args!("{line}"));
-        return INTERNAL_ERROR;
+    if let Err(rc) = answer::refuse_if_unheard(request) {
+        return rc;
     }
 
     let path = match exchange.decoded(&exchange.location.channels_path) {

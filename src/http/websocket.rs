@@ -33,10 +33,8 @@ pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
     if request.method() != NGX_HTTP_GET {
         return answer::not_allowed(request, "GET");
     }
-    if !request.is_main() {
-        let line = "push stream module: a subscriber cannot be part of another response";
-        request.log(Level::Error, format_args!("{line}"));
-        return INTERNAL_ERROR;
+    if let Err(rc) = answer::refuse_if_unheard(request) {
+        return rc;
     }
     if let Err(OutOfMemory) = answer::begin(request) {
         return INTERNAL_ERROR;
