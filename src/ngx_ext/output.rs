@@ -104,6 +104,14 @@ impl<'r> Request<'r> {
         queued || self.connection().is_buffered() || self.connection().is_delayed()
     }
 
+    /// What is to be sent stands behind a part of the response that another request is making (SSI), and
+    /// the client has got everything before it.
+    pub fn waits_for_part(self) -> bool {
+        // SAFETY: a live request.
+        let (out, postponed) = unsafe { ((*self.as_ptr()).out, (*self.as_ptr()).postponed) };
+        !postponed.is_null() && out.is_null() && !self.connection().is_buffered()
+    }
+
     /// Nothing between this request and its connection wants to see the body: no subrequest, HTTP/1, no
     /// TLS, no filter that asked for buffers, no content coding, no rate limit.
     pub fn has_plain_output(self) -> bool {

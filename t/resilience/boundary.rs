@@ -17,6 +17,7 @@ fn with_parts() -> Builder {
         .mode("long-polling", "lp", "push_stream_message_template '~text~';")
         .mode("", "ssi", parts)
         .mode("", "brief", &format!("{parts} push_stream_subscriber_connection_ttl 1s;"))
+        .mode("", "strict", &format!("{parts} send_timeout 200ms;"))
         .mode("long-polling", "poll", parts)
         .location("~ ^/part/(.*)$", "proxy_pass http://127.0.0.1:$1/lp/held;")
 }
@@ -47,6 +48,17 @@ async fn a_part_that_is_late() {
         let farewell = if target == "/brief/a" { "" } else { "Channel deleted|" };
         assert_eq!((String::from_utf8_lossy(&rest).as_ref(), end), (farewell, End::Clean));
     }
+    // `send_timeout` is for clients that do not read, which is not what this one waits for.
+    let mut strict = nginx.stream("/strict/a").await;
+    nginx.publish_live("a", part(&nginx)).await;
+    pending(&nginx).await;
+    nginx.publish_live("a", "behind").await;
+    assert_eq!(nginx.stream("/brief/clock").await.rest().await.1, End::Clean);
+    nginx.publish_live("held", "part").await;
+    strict.expect("part|behind|").await;
+    drop(strict);
+    nginx.wait_channel_stat("a", "subscribers", 0).await;
+
     let poll = tokio::spawn(nginx.call("GET", "/poll/a").send());
     nginx.wait_channel_stat("a", "subscribers", 1).await;
     nginx.publish_live("a", part(&nginx)).await;
