@@ -1,7 +1,7 @@
 //! HTTP/1.1 and HTTP/2, each with TLS and without: the same answers (SUB-63).
 
 use crate::support::stream::End;
-use crate::support::{Builder, Call, Client, LongPoll, Nginx, Way};
+use crate::support::{Builder, Call, Client, LongPoll, Nginx, Way, wait_for};
 
 const TEMPLATES: &str = r#"push_stream_header_template "HEAD\n"; push_stream_footer_template "FOOT\n";
                            push_stream_message_template "~id~ ~text~\n";"#;
@@ -175,4 +175,8 @@ async fn a_reload() {
         let answer = waiting.await.expect("a client");
         assert_eq!((answer.status, answer.header("etag")), (304, Some("W/0")));
     }
+    // nginx lingers on HTTP/2 connections, and complains of those that a stop finds open.
+    drop(streams);
+    wait_for("old workers to leave", || async { nginx.retiring_pids().is_empty().then_some(()) })
+        .await;
 }
