@@ -7,6 +7,7 @@
 use std::fmt::Arguments;
 
 use super::current::Worker;
+use super::formatted::Formatted;
 use super::outbox::Outbox;
 use super::sending::Then;
 use super::subscriber::{Phase, State, Subscriber};
@@ -42,9 +43,7 @@ impl Subscriber {
             }
             if let Some((code, reason)) = frame {
                 state.phase = Phase::Ending { footer_due: false };
-                let mut bytes = Vec::new();
-                close::append(code, reason, &mut bytes);
-                state.queue_raw(bytes);
+                state.queue_close(code, reason);
             }
             counted && !state.phase.counts()
         };
@@ -71,9 +70,7 @@ impl Subscriber {
         };
         let normal = self.location.websocket.close_codes.then_some(normal);
         let code = socket.goodbye.say(normal).map(|status| status as u16);
-        let mut bytes = Vec::new();
-        close::append(code, "", &mut bytes);
-        state.queue_raw(bytes);
+        state.queue_close(code, "");
         // No message of the client's is waited for any more; its goodbye has a time of its own.
         socket.reader.borrow_mut().forget_messages();
         if let Some(transmission) = &state.transmission {
@@ -134,6 +131,17 @@ impl Subscriber {
     pub(super) fn log(&self, level: Level, line: Arguments<'_>) {
         if let Some(transmission) = &self.state.borrow().transmission {
             transmission.sink.request().log(level, line);
+        }
+    }
+}
+
+impl State {
+    /// Our close frame, behind what waits.
+    pub(super) fn queue_close(&mut self, code: Option<u16>, reason: &str) {
+        let mut bytes = Vec::new();
+        close::append(code, reason, &mut bytes);
+        if let Some(item) = Formatted::raw(bytes) {
+            self.queue(&item);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::current::Worker;
 use super::formatted::Formatted;
 use super::mishap;
 use super::subscriber::{State, Subscriber};
+use super::timers::millis;
 use super::websocket::{Socket, Target};
 use crate::ngx_ext::connection::{Connection, Failed};
 use crate::ngx_ext::event::now_ms;
@@ -200,7 +201,7 @@ impl Subscriber {
         let timeout = self.location.websocket.pong_timeout;
         if let (Some(socket), Some(timeout)) = (self.socket.get(), timeout) {
             if socket.pong_due.get().is_none() {
-                socket.pong_due.set(Some(now_ms() + timeout.as_millis() as u64));
+                socket.pong_due.set(Some(now_ms() + millis(timeout)));
             }
         }
     }

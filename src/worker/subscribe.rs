@@ -20,7 +20,8 @@ use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::padding::{self, Minimums};
 use crate::protocol::{event, percent};
 use crate::store::{
-    Ask, JoinItem, Mode, Patience, Poll, Since, Stamp, StoreError, Subscription, Subscriptions,
+    Ask, JoinItem, Joined, Mode, Patience, Poll, Since, Stamp, StoreError, Subscription,
+    Subscriptions,
 };
 
 /// How a subscriber is served.
@@ -133,12 +134,7 @@ impl New {
 
     fn stream(self, order: &Order<'_>, minimums: Minimums) -> Result<Outcome, Failure> {
         let New { worker, request, location } = self;
-        let (rules, limits) = (location.join_rules(), &order.main.limits);
-        let joined =
-            worker.zone.join(worker.me, order.items, &order.since, &rules, limits, now())?;
-        worker.wake(&joined.wake);
-        worker.tell_evictions(order.first_id());
-        let (position, joined) = (joined.stamp, joined.subscriptions);
+        let Joined { stamp: position, subscriptions: joined, .. } = self.join(order)?;
         let mode = match location.message_template.kind {
             TemplateKind::EventStream => Mode::EventSource,
             TemplateKind::Plain => Mode::Streaming,
@@ -150,10 +146,7 @@ impl New {
             Envelope::Templates,
             minimums.message,
         ));
-        let history = joined.iter().filter_map(|joined| joined.history);
-        subscriber.set_history(history, order.since.is_position());
-        self.enter(&subscriber, joined);
-        self.keep(&subscriber)?;
+        self.begin(&subscriber, order, joined)?;
         let gap = self.report_gap(order)?;
         head::of_stream(request, location)?;
         subscriber.start_timer();
@@ -228,6 +221,30 @@ impl New {
             request.push_header("X-Nginx-PushStream-Gap", &gap)?;
         }
         Ok(gap)
+    }
+
+    /// Joins the channels of a stream.
+    pub(super) fn join(self, order: &Order<'_>) -> Result<Joined, StoreError> {
+        let New { worker, location, .. } = self;
+        let (rules, limits) = (location.join_rules(), &order.main.limits);
+        let joined =
+            worker.zone.join(worker.me, order.items, &order.since, &rules, limits, now())?;
+        worker.wake(&joined.wake);
+        worker.tell_evictions(order.first_id());
+        Ok(joined)
+    }
+
+    /// What a stream that has joined gets: its history, live messages, and its end with the request.
+    pub(super) fn begin(
+        self,
+        subscriber: &Rc<Subscriber>,
+        order: &Order<'_>,
+        joined: Subscriptions,
+    ) -> Result<(), OutOfMemory> {
+        let history = joined.iter().filter_map(|joined| joined.history);
+        subscriber.set_history(history, order.since.is_position());
+        self.enter(subscriber, joined);
+        self.keep(subscriber)
     }
 
     /// Lists a subscriber on its channels.

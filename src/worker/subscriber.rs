@@ -1,10 +1,10 @@
 //! One subscriber: its channels, what it still has to be told, and how it ends.
 //!
-//! The order in which things reach a stream: history, channel by channel or, from a position on, in the order
-//! of publication, a page when the socket has taken the one before; then the live messages that came meanwhile; then live messages as they come; at the
-//! end the footer. A poll that finds something is the same without anything live; a long poll that does
-//! not is a [`Wait`] before. What a subscriber needs after its response head is in here, not in the
-//! request.
+//! The order in which things reach a stream: history, channel by channel or, from a position on, in
+//! the order of publication, a page when the socket has taken the one before; then the live
+//! messages that came meanwhile; then live messages as they come; at the end the footer. A poll
+//! that finds something is the same without anything live; a long poll that does not is a [`Wait`]
+//! before. What a subscriber needs after its response head is in here, not in the request.
 //!
 //! This file is what happens to a subscriber; `sending.rs` is how what it is told leaves.
 

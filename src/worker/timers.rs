@@ -69,7 +69,8 @@ impl Subscriber {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+/// As nginx counts its times.
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 4)
 }
 

@@ -6,18 +6,17 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::current::now;
 use super::envelope::Envelope;
 use super::formatted::{Formatted, Framing};
 use super::frames::Frames;
 use super::hearing::readable;
 use super::sink::Attached;
 use super::subscribe::{Failure, New, Order, Outcome, writable};
-use super::subscriber::{Phase, State, Subscriber};
+use super::subscriber::{Phase, Subscriber};
 use super::transmission::Transmission;
 use crate::conf::Location;
 use crate::ngx_ext::request::Request;
-use crate::protocol::websocket::close::{self, Status};
+use crate::protocol::websocket::close::Status;
 use crate::protocol::websocket::goodbye::Goodbye;
 use crate::protocol::websocket::reader::{Reader, Rules};
 use crate::store::{Channel, Mode, Ref};
@@ -69,9 +68,7 @@ pub unsafe fn turn_away(
     let subscriber = new.speaker(phase, opening, Vec::new(), Goodbye::refused());
     new.keep(&subscriber)?;
     new.open(&subscriber, opening);
-    let mut bytes = Vec::new();
-    close::append(Some(Status::PolicyViolation as u16), reason, &mut bytes);
-    subscriber.state.borrow_mut().queue_raw(bytes);
+    subscriber.state.borrow_mut().queue_close(Some(Status::PolicyViolation as u16), reason);
     Ok(new.go_on_speaking())
 }
 
@@ -79,12 +76,7 @@ impl New {
     /// Joins the channels and opens the connection: head, header, history, live messages (WS-44).
     pub(super) fn socket(self, order: &Order<'_>, opening: &Opening) -> Result<Outcome, Failure> {
         let New { worker, location, .. } = self;
-        let (rules, limits) = (location.join_rules(), &order.main.limits);
-        let joined =
-            worker.zone.join(worker.me, order.items, &order.since, &rules, limits, now())?;
-        worker.wake(&joined.wake);
-        worker.tell_evictions(order.first_id());
-        let joined = joined.subscriptions;
+        let joined = self.join(order)?.subscriptions;
         let targets = match location.websocket.allow_publish {
             true => joined
                 .iter()
@@ -95,10 +87,7 @@ impl New {
             false => Vec::new(),
         };
         let subscriber = self.speaker(Phase::Open, opening, targets, Goodbye::open());
-        let history = joined.iter().filter_map(|joined| joined.history);
-        subscriber.set_history(history, order.since.is_position());
-        self.enter(&subscriber, joined);
-        self.keep(&subscriber)?;
+        self.begin(&subscriber, order, joined)?;
         self.open(&subscriber, opening);
         subscriber.start_timer();
         subscriber.begin_with(&location.header);
@@ -149,13 +138,5 @@ impl New {
         let head = Formatted::raw(opening.head.clone());
         head.into_iter().for_each(|head| transmission.outbox.push_history(head));
         subscriber.state.borrow_mut().transmission = Some(transmission);
-    }
-}
-
-impl State {
-    pub(super) fn queue_raw(&mut self, bytes: Vec<u8>) {
-        if let Some(item) = Formatted::raw(bytes) {
-            self.queue(&item);
-        }
     }
 }
