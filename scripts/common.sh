@@ -13,6 +13,9 @@ target_base=${CARGO_TARGET_DIR:-$PWD/target}
 [[ $target_base == /* ]] || target_base=$PWD/$target_base
 module_file=ngx_http_push_stream_module.so
 
+# A clean clone gains nothing from building in steps, which takes as much disk again as what is built.
+[[ -z ${CI:-} ]] || export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+
 # nginx itself takes a variable of this name for the sockets it inherits from a former binary.
 nginx_choice=${NGINX:-}
 unset NGINX
