@@ -8,9 +8,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use ngx_http_push_stream_module::protocol::websocket::deflate::compressed_limit;
-use ngx_http_push_stream_module::protocol::websocket::reader::{
-    Incoming, Reader, Rules, Violation,
-};
+use ngx_http_push_stream_module::protocol::websocket::reader::{Incoming, Read, Reader};
+use ngx_http_push_stream_module::protocol::websocket::rules::{Rules, Violation};
 use ngx_push_stream_fuzz::inflate::{self, Inflated};
 
 const LIMITS: [u64; 8] = [0, 1, 5, 125, 126, 300, 2000, u64::MAX];
@@ -61,21 +60,26 @@ fn read(
     while fed < bytes.len() {
         let mut piece = bytes[fed..].iter().copied().take(size(fed)).collect::<Vec<_>>();
         fed += piece.len();
-        let most =
-            if rules.deflate { compressed_limit(rules.max_message) } else { rules.max_message };
-        let most = usize::try_from(most).unwrap_or(usize::MAX).min(2 * fed);
+        // A compressed message is there in both forms while it is decompressed.
+        let (most, more) = match rules.deflate {
+            true => (compressed_limit(rules.max_message), rules.max_message.saturating_add(1)),
+            false => (rules.max_message, 0),
+        };
+        let most = usize::try_from(most.min(2 * fed as u64).saturating_add(more));
+        let most = most.unwrap_or(usize::MAX);
         let mut piece = &mut piece[..];
         loop {
             let read = reader.read(&mut piece);
             assert!(reader.buffered() <= most.saturating_add(CONTROL), "{}", reader.buffered());
             match read {
-                Ok(Some(Incoming::Text(data) | Incoming::Binary(data)))
+                Ok(Read::Whole(Incoming::Text(data) | Incoming::Binary(data)))
                     if data.len() as u64 > rules.max_message || !rules.keep =>
                 {
                     panic!("{} bytes were kept", data.len());
                 }
-                Ok(Some(incoming)) => seen.push(incoming),
-                Ok(None) => break,
+                Ok(Read::Whole(incoming)) => seen.push(incoming),
+                Ok(Read::Working) => {}
+                Ok(Read::Starved) => break,
                 Err(violation) => return (seen, Some(violation)),
             }
         }
@@ -226,7 +230,8 @@ impl Decoder<'_> {
     fn inflated(&self, data: &[u8]) -> Result<Vec<u8>, Stop> {
         let is_too_big = |data: &Vec<u8>| data.len() as u64 > self.rules.max_message;
         match inflate::message(data) {
-            Inflated::Whole(data) if is_too_big(&data) => Err(Stop::Code(1009)),
+            // What is no text may show before what is too much.
+            Inflated::Whole(data) if is_too_big(&data) => Err(Stop::Either(1009, 1007)),
             Inflated::Whole(data) => Ok(data),
             Inflated::Broken(begun) if is_too_big(&begun) => Err(Stop::Either(1009, 1007)),
             Inflated::Broken(_) => Err(Stop::Code(1007)),

@@ -15,7 +15,7 @@ use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::websocket::deflate;
 use crate::protocol::websocket::handshake::{self, HandshakeError};
-use crate::protocol::websocket::reader::Rules;
+use crate::protocol::websocket::rules::Rules;
 use crate::store::Since;
 use crate::worker::frames::Frames;
 use crate::worker::{self, Failure, Kind, Opening, Order, Outcome};

@@ -81,6 +81,7 @@ fn opcode_of(payload: &[u8]) -> Opcode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::websocket::inflate::inflate;
 
     fn said(text: &[u8]) -> MessageView<'_> {
         MessageView { id: 7, text, ..MessageView::ping(b"") }
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!(framed(deflate, &said(b"hi")), b"\x81\x047:hi");
         let frame = framed(deflate, &said(&[b'x'; 1000]));
         assert_eq!((frame[0], usize::from(frame[1])), (0xc1, frame.len() - 2));
-        let payload = deflate::inflate(&frame[2..], 1002).unwrap();
+        let payload = inflate(&frame[2..], 1002).unwrap();
         assert_eq!(payload, [&b"7:"[..], &[b'x'; 1000]].concat());
         assert_eq!(deflate.text(&[b'x'; 1000])[0], 0x81, "header and footer are not");
         let noise: Vec<u8> =

@@ -19,7 +19,7 @@ use crate::ngx_ext::reading::Received;
 use crate::ngx_ext::request::Request;
 use crate::protocol::websocket::close::Status;
 use crate::protocol::websocket::frame::{self, Opcode};
-use crate::protocol::websocket::reader::Incoming;
+use crate::protocol::websocket::reader::{Incoming, Read};
 use crate::store::{Channel, Parts, Ref};
 
 /// Bytes read at once.
@@ -87,8 +87,9 @@ impl Subscriber {
             };
             share.spend(usize::try_from(work).unwrap_or(usize::MAX));
             match read {
-                Ok(Some(incoming)) => self.take(worker, socket, incoming, share),
-                Ok(None) => return,
+                Ok(Read::Whole(incoming)) => self.take(worker, socket, incoming, share),
+                Ok(Read::Working) => {}
+                Ok(Read::Starved) => return,
                 Err(violation) => {
                     self.log(
                         Level::Info,

@@ -18,7 +18,8 @@ use crate::conf::Location;
 use crate::ngx_ext::request::Request;
 use crate::protocol::websocket::close::Status;
 use crate::protocol::websocket::goodbye::Goodbye;
-use crate::protocol::websocket::reader::{Reader, Rules};
+use crate::protocol::websocket::reader::Reader;
+use crate::protocol::websocket::rules::Rules;
 use crate::store::{Channel, Mode, Ref};
 
 /// What was agreed on in the handshake.

@@ -136,6 +136,34 @@ async fn nothing_in_a_row() {
     }
 }
 
+/// WS-86: a single message that is slow to decompress is no exception. What is published after its last
+/// byte was read goes before it.
+#[tokio::test]
+async fn one_slow_message_is_decompressed_in_turns() {
+    // Two blocks with codes of their own, and no text.
+    const BLOCKS: &[u8] = b"\x04\xc0\x81\x08\x00\x00\x00\x00\x20\x7f\xeb\x43\
+                            \x00\x1c\x88\x00\x00\x00\x00\x00\xf2\xb7\x3e";
+    let nginx = Nginx::builder()
+        .workers(1)
+        .websocket(
+            "say",
+            "push_stream_websocket_deflate on; push_stream_websocket_allow_publish on;
+             push_stream_websocket_max_message_size 32m;",
+        )
+        .websocket("ws", "")
+        .start()
+        .await;
+    let mut other = nginx.socket("/ws/b").await;
+    let mut socket = nginx.socket_with("/say/b", &[OFFER]).await;
+    socket.send(0x41, BLOCKS.repeat((32 << 20) / BLOCKS.len())).await;
+    socket.send(0x89, b"all read").await;
+    socket.expect(0x8a, b"all read").await;
+    socket.send(0x80, b"\x2a\xce\xc9\x2f\x07\x00").await;
+    nginx.publish_live("b", "meanwhile").await;
+    other.text("meanwhile").await;
+    other.text("slow").await;
+}
+
 /// WS-84: the limit is on the message, not on its compressed form, which may be longer.
 #[tokio::test]
 async fn short_messages_compressed() {
@@ -212,7 +240,7 @@ async fn memory_is_given_back() {
             .workers(1)
             .websocket(
                 "zip",
-                "push_stream_websocket_deflate on; push_stream_websocket_max_message_size 8m;
+                "push_stream_websocket_deflate on; push_stream_websocket_max_message_size 32m;
                  lingering_timeout 1h;",
             )
             .start()

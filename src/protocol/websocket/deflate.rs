@@ -1,25 +1,12 @@
 //! permessage-deflate (RFC 7692) without context takeover: each message is compressed by itself, so
 //! that one compressed form serves all subscribers.
 
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, FlushCompress};
 
 use super::extensions::{Offer, offers};
 
 /// The end of a flushed block, which is not sent (RFC 7692 section 7.2.1).
-const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
-
-/// An empty last block. Read after [`TAIL`] it shows whether the message ended where a block did.
-const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
-
-/// Final blocks that one message may have; behind each decompressing begins anew.
-const MAX_FINAL_BLOCKS: usize = 256;
-
-/// What decompressing a message costs before its first byte, as so many bytes.
-pub const BEGIN: u64 = 128;
-
-/// What a compressed byte costs at most, as so many bytes: those of blocks that have codes of their own and
-/// hardly any text.
-pub const WEIGHT: u64 = 8;
+pub const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// What the server answers to the first offer that it can take, of one line of
 /// `Sec-WebSocket-Extensions` (RFC 7692 sections 5.1 and 7.1). One that asks for a smaller window of the
@@ -92,89 +79,9 @@ pub fn compress(payload: &[u8], out: &mut Vec<u8>) {
     out.truncate(out.len() - TAIL.len());
 }
 
-/// Why a message cannot be decompressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InflateError {
-    /// It is, or would be, longer than allowed.
-    TooBig,
-    Corrupt,
-}
-
-/// Decompresses a message's payload to at most `max` bytes, and never takes more memory than one byte
-/// above that.
-pub fn inflate(payload: &[u8], max: u64) -> Result<Vec<u8>, InflateError> {
-    if payload.is_empty() {
-        // Some leave out the octet of RFC 7692 section 7.2.3.6.
-        return Ok(Vec::new());
-    }
-    let max = usize::try_from(max).unwrap_or(usize::MAX);
-    let mut inflate = Decompress::new(false);
-    let mut out = Vec::with_capacity(payload.len().saturating_mul(2).clamp(64, 4096).min(max));
-    let mut ended = false;
-    let mut final_blocks = 0;
-    for mut piece in [payload, &TAIL, &LAST_BLOCK] {
-        if ended {
-            // Nothing but a final block was needed, though the RFC has an empty one behind it.
-            break;
-        }
-        let mut full = false;
-        // Where all room was used, some of what was read may not have been written.
-        while !piece.is_empty() || full && !ended {
-            if ended {
-                // A final block may end any part of a message (RFC 7692 section 7.2.3.4).
-                inflate.reset(false);
-                final_blocks += 1;
-                if final_blocks >= MAX_FINAL_BLOCKS {
-                    return Err(InflateError::Corrupt);
-                }
-            }
-            if out.len() == out.capacity() {
-                let most = max.saturating_add(1).saturating_sub(out.len());
-                out.reserve_exact(out.len().max(64).min(most));
-            }
-            let (read, written) = (inflate.total_in(), out.len());
-            let status = inflate
-                .decompress_vec(piece, &mut out, FlushDecompress::Sync)
-                .map_err(|_| InflateError::Corrupt)?;
-            if out.len() > max {
-                return Err(InflateError::TooBig);
-            }
-            ended = status == Status::StreamEnd;
-            full = out.len() == out.capacity();
-            let read = (inflate.total_in() - read) as usize;
-            if !ended && read == 0 && out.len() == written && !piece.is_empty() {
-                return Err(InflateError::Corrupt);
-            }
-            piece = &piece[read..];
-        }
-    }
-    if ended { Ok(out) } else { Err(InflateError::Corrupt) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn compressed(payload: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        compress(payload, &mut out);
-        out
-    }
-
-    #[test]
-    fn the_rfcs_examples() {
-        // RFC 7692 section 7.2.3
-        assert_eq!(inflate(b"\xf2\x48\xcd\xc9\xc9\x07\x00", 5).unwrap(), b"Hello");
-        assert_eq!(inflate(b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00", 5).unwrap(), b"Hello");
-        assert_eq!(inflate(b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 5).unwrap(), b"Hello");
-        assert_eq!(
-            inflate(b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00", 5).unwrap(),
-            b"Hello"
-        );
-        assert_eq!(inflate(b"\x00", 0).unwrap(), b"");
-        assert_eq!(inflate(b"", 0).unwrap(), b"");
-    }
 
     #[test]
     fn offers_and_answers() {
@@ -220,56 +127,6 @@ mod tests {
             "x; y=\", permessage-deflate\"",
         ] {
             assert_eq!(answer(line.as_bytes()), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_final_block_ends_no_message() {
-        // RFC 7692 section 7.2.3.4
-        let twice = b"\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x48\xcd\xc9\xc9\x07\x00";
-        assert_eq!(inflate(twice, 10).unwrap(), b"HelloHello");
-        assert_eq!(inflate(twice, 9), Err(InflateError::TooBig));
-        let bare = b"\xf3\x48\xcd\xc9\xc9\x07\x00";
-        assert_eq!(inflate(bare, 5).unwrap(), b"Hello", "as some say it");
-        assert_eq!(inflate(&bare.repeat(256), 2000).unwrap(), b"Hello".repeat(256));
-        assert_eq!(inflate(&bare.repeat(257), 2000), Err(InflateError::Corrupt));
-    }
-
-    #[test]
-    fn a_bomb_stops_at_the_limit() {
-        let bomb = compressed(&vec![0; 10 << 20]);
-        assert!(bomb.len() < 64 << 10);
-        assert_eq!(inflate(&bomb, 1 << 20), Err(InflateError::TooBig));
-        assert_eq!(inflate(&bomb, 10 << 20).map(|out| out.len()), Ok(10 << 20));
-    }
-
-    #[test]
-    fn what_is_not_deflate() {
-        assert_eq!(inflate(b"\xff\xff\xff", 100), Err(InflateError::Corrupt));
-        // It ends within a block: a stored one of 5 bytes with 2, and half of "Hello".
-        assert_eq!(inflate(b"\x00\x05\x00\xfa\xff\x48\x65", 100), Err(InflateError::Corrupt));
-        assert_eq!(inflate(b"\xf2\x48\xcd", 100), Err(InflateError::Corrupt));
-        // What it repeats lies before its beginning.
-        assert_eq!(inflate(b"\x02\x02\x00\x00", 100), Err(InflateError::Corrupt));
-    }
-
-    proptest! {
-        #[test]
-        fn any_payload_comes_back(payload in prop::collection::vec(any::<u8>(), 0..5000)) {
-            let out = compressed(&payload);
-            prop_assert_eq!(inflate(&out, payload.len() as u64), Ok(payload.clone()));
-            if !payload.is_empty() {
-                let less = payload.len() as u64 - 1;
-                prop_assert_eq!(inflate(&out, less), Err(InflateError::TooBig));
-            }
-        }
-
-        #[test]
-        fn anything_ends(payload: Vec<u8>, max in 0u64..1000) {
-            if let Ok(out) = inflate(&payload, max) {
-                prop_assert!(out.len() as u64 <= max);
-                prop_assert!(out.capacity() as u64 <= max + 1);
-            }
         }
     }
 }

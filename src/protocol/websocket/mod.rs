@@ -6,6 +6,8 @@ pub mod extensions;
 pub mod frame;
 pub mod goodbye;
 pub mod handshake;
+pub mod inflate;
 pub mod mask;
 pub mod reader;
+pub mod rules;
 pub mod utf8;

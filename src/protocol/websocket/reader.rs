@@ -3,37 +3,15 @@
 //! A reader holds what came of the message in progress and nothing in advance: a length that is only
 //! announced takes no memory, and never more than the largest message does (WS-GAP-13).
 
-use super::close::{Close, CloseError, Status};
-use super::deflate::{self, InflateError};
+use super::close::Close;
 use super::frame::{MAX_CONTROL_PAYLOAD, Opcode};
+use super::inflate::{self, InflateError, Inflation};
 use super::mask;
-use super::utf8::{NotUtf8, Utf8};
+use super::rules::{Rules, Violation};
+use super::utf8::Utf8;
 
 /// What a message costs, whatever becomes of it, as so many bytes.
 const MESSAGE: u64 = 64;
-
-/// What is accepted from a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// The most bytes of one message, decompressed.
-    pub max_message: u64,
-    /// Whether messages are wanted; if not, they are checked and forgotten (WS-92).
-    pub keep: bool,
-    /// Whether binary messages are accepted (WS-GAP-7).
-    pub binary: bool,
-    /// Whether permessage-deflate was agreed on (RFC 7692).
-    pub deflate: bool,
-}
-
-impl Rules {
-    /// The most bytes of a message as it comes.
-    fn limit(&self, compressed: bool) -> u64 {
-        match compressed {
-            true => deflate::compressed_limit(self.max_message),
-            false => self.max_message,
-        }
-    }
-}
 
 /// Something whole from the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,55 +23,14 @@ pub enum Incoming {
     Close(Close),
 }
 
-/// Why the connection must be closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Violation {
-    #[error("a frame without mask")]
-    Unmasked,
-    #[error("a reserved bit is set")]
-    ReservedBits,
-    #[error("reserved opcode {0}")]
-    ReservedOpcode(u8),
-    #[error("binary messages are not accepted")]
-    Binary,
-    #[error("a control frame in fragments")]
-    FragmentedControl,
-    #[error("a control frame of more than 125 bytes")]
-    LongControl,
-    #[error("a length that is not in its shortest form")]
-    Length,
-    #[error("a continuation of nothing")]
-    NothingToContinue,
-    #[error("a new message inside of another")]
-    Interrupted,
-    #[error("a message of more than {0} bytes")]
-    TooBig(u64),
-    #[error("text that is not UTF-8")]
-    NotUtf8,
-    #[error("a compressed message that cannot be decompressed")]
-    Compression,
-    #[error(transparent)]
-    Close(#[from] CloseError),
-}
-
-impl Violation {
-    /// The code to close with.
-    pub fn status(self) -> Status {
-        match self {
-            Self::Binary => Status::Unsupported,
-            Self::TooBig(_) => Status::MessageTooBig,
-            Self::NotUtf8 | Self::Compression | Self::Close(CloseError::Reason) => {
-                Status::InvalidPayload
-            }
-            _ => Status::ProtocolError,
-        }
-    }
-}
-
-impl From<NotUtf8> for Violation {
-    fn from(NotUtf8: NotUtf8) -> Self {
-        Self::NotUtf8
-    }
+/// What came of reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// All input was read.
+    Starved,
+    /// A bounded piece of work was done, and there may be more, even without input.
+    Working,
+    Whole(Incoming),
 }
 
 /// A frame whose head is complete.
@@ -115,6 +52,15 @@ struct Message {
     utf8: Utf8,
 }
 
+/// A whole message that is being decompressed.
+#[derive(Debug)]
+struct Packed {
+    message: Message,
+    inflation: Inflation,
+    /// Bytes of it that are known to be UTF-8, if it is text.
+    checked: usize,
+}
+
 /// The frames of one connection.
 #[derive(Debug)]
 pub struct Reader {
@@ -124,6 +70,7 @@ pub struct Reader {
     frame: Option<Frame>,
     message: Option<Message>,
     data: Vec<u8>,
+    packed: Option<Box<Packed>>,
     control: Vec<u8>,
     forgets: bool,
     /// Whether what is unfinished has grown since this was last asked.
@@ -135,10 +82,22 @@ pub struct Reader {
 impl Reader {
     pub fn new(rules: Rules) -> Self {
         let (data, control) = (Vec::new(), Vec::new());
-        let (frame, message) = (None, None);
+        let (frame, message, packed) = (None, None, None);
         let (head, head_len) = ([0; 14], 0);
         let (forgets, progressed, work) = (false, false, 0);
-        Self { rules, head, head_len, frame, message, data, control, forgets, progressed, work }
+        Self {
+            rules,
+            head,
+            head_len,
+            frame,
+            message,
+            data,
+            packed,
+            control,
+            forgets,
+            progressed,
+            work,
+        }
     }
 
     /// From now on messages are thrown away unseen, the one in progress with them: only what controls the
@@ -148,6 +107,7 @@ impl Reader {
         self.rules.keep = false;
         self.forgets = true;
         self.data = Vec::new();
+        self.packed = None;
         if let Some(message) = &mut self.message {
             message.is_text = false;
             message.compressed = false;
@@ -157,7 +117,8 @@ impl Reader {
 
     /// Bytes that it holds of what has begun.
     pub fn buffered(&self) -> usize {
-        self.data.capacity() + self.control.capacity()
+        let packed = self.packed.as_ref().map_or(0, |packed| packed.inflation.buffered());
+        self.data.capacity() + packed + self.control.capacity()
     }
 
     /// What messages cost since the last call beyond being read, wanted or not, as so many bytes
@@ -174,23 +135,20 @@ impl Reader {
 
     /// Whether something has begun and not ended.
     pub fn is_inside(&self) -> bool {
-        self.head_len > 0 || self.frame.is_some() || self.message.is_some()
+        self.head_len > 0 || self.frame.is_some() || self.message.is_some() || self.packed.is_some()
     }
 
-    /// Reads until something is whole; what is left of the input stays in `input`, unmasked bytes
-    /// behind it are overwritten. `None`: all was read.
-    pub fn read(&mut self, input: &mut &mut [u8]) -> Result<Option<Incoming>, Violation> {
-        loop {
-            self.progressed |= self.message.is_none() && !input.is_empty();
-            if self.frame.is_none() && !self.read_head(input)? {
-                return Ok(None);
-            }
-            match self.read_payload(input)? {
-                Progress::Starved => return Ok(None),
-                Progress::Whole(incoming) => return Ok(Some(incoming)),
-                Progress::Partial => {}
-            }
+    /// Reads until something is whole, or a bounded piece of work is done; what is left of the input
+    /// stays in `input`, unmasked bytes behind it are overwritten.
+    pub fn read(&mut self, input: &mut &mut [u8]) -> Result<Read, Violation> {
+        if self.packed.is_some() {
+            return self.decompress();
         }
+        self.progressed |= self.message.is_none() && !input.is_empty();
+        if self.frame.is_none() && !self.read_head(input)? {
+            return Ok(Read::Starved);
+        }
+        self.read_payload(input)
     }
 
     /// Whether a frame's head is complete now.
@@ -285,12 +243,12 @@ impl Reader {
         }
     }
 
-    fn read_payload(&mut self, input: &mut &mut [u8]) -> Result<Progress, Violation> {
-        let Some(frame) = &mut self.frame else { return Ok(Progress::Partial) };
+    fn read_payload(&mut self, input: &mut &mut [u8]) -> Result<Read, Violation> {
+        let Some(frame) = &mut self.frame else { return Ok(Read::Working) };
         let left = usize::try_from(frame.len - frame.read).unwrap_or(usize::MAX);
         let piece = take(input, left);
         if piece.is_empty() && left > 0 {
-            return Ok(Progress::Starved);
+            return Ok(Read::Starved);
         }
         mask::apply(frame.key, frame.read, piece);
         frame.read += piece.len() as u64;
@@ -303,7 +261,7 @@ impl Reader {
         if opcode.is_control() {
             debug_assert!(self.control.len() + piece.len() <= MAX_CONTROL_PAYLOAD);
             append(piece, MAX_CONTROL_PAYLOAD as u64, &mut self.control);
-            return if ends { self.control_frame(opcode) } else { Ok(Progress::Partial) };
+            return if ends { self.control_frame(opcode) } else { Ok(Read::Working) };
         }
         self.progressed = true;
         if let Some(message) = &mut self.message {
@@ -314,48 +272,61 @@ impl Reader {
                 append(piece, self.rules.limit(message.compressed), &mut self.data);
             }
         }
-        if ends && fin { self.whole_message() } else { Ok(Progress::Partial) }
+        if ends && fin { self.whole_message() } else { Ok(Read::Working) }
     }
 
-    fn control_frame(&mut self, opcode: Opcode) -> Result<Progress, Violation> {
+    fn control_frame(&mut self, opcode: Opcode) -> Result<Read, Violation> {
         let payload = std::mem::take(&mut self.control);
-        Ok(Progress::Whole(match opcode {
+        Ok(Read::Whole(match opcode {
             Opcode::Ping => Incoming::Ping(payload),
             Opcode::Pong => Incoming::Pong(payload),
             _ => Incoming::Close(Close::parse(&payload)?),
         }))
     }
 
-    fn whole_message(&mut self) -> Result<Progress, Violation> {
-        let mut data = std::mem::take(&mut self.data);
-        let Some(mut message) = self.message.take() else { return Ok(Progress::Partial) };
+    fn whole_message(&mut self) -> Result<Read, Violation> {
+        let data = std::mem::take(&mut self.data);
+        let Some(message) = self.message.take() else { return Ok(Read::Working) };
         self.work += MESSAGE;
         if message.compressed {
-            self.work += deflate::BEGIN + deflate::WEIGHT * data.len() as u64;
-            data =
-                deflate::inflate(&data, self.rules.max_message).map_err(|error| match error {
-                    InflateError::TooBig => Violation::TooBig(self.rules.max_message),
-                    InflateError::Corrupt => Violation::Compression,
-                })?;
-            self.work += data.len() as u64;
-            if message.is_text {
-                message.utf8.push(&data)?;
-            }
+            self.work += inflate::BEGIN;
+            let inflation = Inflation::new(data, self.rules.max_message);
+            self.packed = Some(Box::new(Packed { message, inflation, checked: 0 }));
+            return Ok(Read::Working);
         }
         message.utf8.finish()?;
-        Ok(match message.is_text {
-            _ if !self.rules.keep => Progress::Partial,
-            true => Progress::Whole(Incoming::Text(data)),
-            false => Progress::Whole(Incoming::Binary(data)),
-        })
+        Ok(self.deliver(message.is_text, data))
     }
-}
 
-enum Progress {
-    /// More input is needed.
-    Starved,
-    Partial,
-    Whole(Incoming),
+    /// One step of decompressing a message.
+    fn decompress(&mut self) -> Result<Read, Violation> {
+        let Some(mut packed) = self.packed.take() else { return Ok(Read::Working) };
+        let Packed { message, inflation, checked } = &mut *packed;
+        let step = inflation.step().map_err(|error| match error {
+            InflateError::TooBig => Violation::TooBig(self.rules.max_message),
+            InflateError::Corrupt => Violation::Compression,
+        })?;
+        if message.is_text {
+            message.utf8.push(&inflation.payload()[*checked..])?;
+            *checked = inflation.payload().len();
+        }
+        if let Some(work) = step {
+            self.work += work;
+            self.packed = Some(packed);
+            return Ok(Read::Working);
+        }
+        let Packed { message, inflation, .. } = *packed;
+        message.utf8.finish()?;
+        Ok(self.deliver(message.is_text, inflation.into_payload()))
+    }
+
+    fn deliver(&self, is_text: bool, data: Vec<u8>) -> Read {
+        match is_text {
+            _ if !self.rules.keep => Read::Working,
+            true => Read::Whole(Incoming::Text(data)),
+            false => Read::Whole(Incoming::Binary(data)),
+        }
+    }
 }
 
 /// How long the head is that begins so.

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::close::Close;
+use super::super::close::{Close, Status};
 use super::super::deflate;
 use super::*;
 
@@ -27,6 +27,16 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     out
 }
 
+/// All that is done with an input until something is whole.
+fn next(reader: &mut Reader, input: &mut &mut [u8]) -> Result<Read, Violation> {
+    loop {
+        match reader.read(input) {
+            Ok(Read::Working) => {}
+            read => return read,
+        }
+    }
+}
+
 /// Everything read from bytes that come in pieces of this size.
 fn read_in(rules: Rules, bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<Violation>) {
     let mut reader = Reader::new(rules);
@@ -35,9 +45,10 @@ fn read_in(rules: Rules, bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<Vi
         let mut piece = piece.to_vec();
         let mut input = &mut piece[..];
         loop {
-            match reader.read(&mut input) {
-                Ok(Some(incoming)) => seen.push(incoming),
-                Ok(None) => break,
+            match next(&mut reader, &mut input) {
+                Ok(Read::Whole(incoming)) => seen.push(incoming),
+                Ok(Read::Starved) => break,
+                Ok(Read::Working) => unreachable!(),
                 Err(violation) => return (seen, Some(violation)),
             }
         }
@@ -94,7 +105,7 @@ fn control_frames_are_no_progress_of_a_message() {
     let mut progress = |bytes: &[u8]| {
         let mut bytes = bytes.to_vec();
         let mut input = &mut bytes[..];
-        while reader.read(&mut input).expect("frames").is_some() {}
+        while next(&mut reader, &mut input) != Ok(Read::Starved) {}
         (reader.take_progress(), reader.is_inside())
     };
     let (text, ping) = (frame(0x01, b"ab"), frame(0x89, b"x"));
@@ -166,7 +177,7 @@ fn an_announced_length_takes_no_memory() {
     let rules = Rules { max_message: 1 << 40, ..RULES };
     let mut reader = Reader::new(rules);
     let mut bytes = [&[0x82, 0xff, 0, 0, 0, 0xff, 0, 0, 0, 0][..], &KEY, b"abc"].concat();
-    assert_eq!(reader.read(&mut &mut bytes[..]), Ok(None));
+    assert_eq!(next(&mut reader, &mut &mut bytes[..]), Ok(Read::Starved));
     assert!(reader.is_inside());
     assert!(reader.data.capacity() < 64);
 }
@@ -179,11 +190,11 @@ fn a_message_takes_no_more_room_than_the_largest() {
         let mut reader = Reader::new(rules);
         for n in 0..len {
             let mut bytes = frame(if n == 0 { first } else { 0 }, b"x");
-            assert_eq!(reader.read(&mut &mut bytes[..]), Ok(None));
+            assert_eq!(next(&mut reader, &mut &mut bytes[..]), Ok(Read::Starved));
             assert!(reader.buffered() <= most, "{} for {n}", reader.buffered());
         }
         let mut more = frame(0, b"x");
-        assert_eq!(reader.read(&mut &mut more[..]), Err(Violation::TooBig(1000)));
+        assert_eq!(next(&mut reader, &mut &mut more[..]), Err(Violation::TooBig(1000)));
     }
 }
 
@@ -225,7 +236,7 @@ fn messages_are_forgotten_when_the_connection_closes() {
     for first in [0x01, 0x02, 0x41] {
         let mut reader = Reader::new(rules);
         let mut begun = frame(first, &[b'x'; 500]);
-        assert_eq!(reader.read(&mut &mut begun[..]), Ok(None));
+        assert_eq!(next(&mut reader, &mut &mut begun[..]), Ok(Read::Starved));
         reader.forget_messages();
         assert_eq!(reader.buffered(), 0);
         let frames = [
@@ -237,12 +248,12 @@ fn messages_are_forgotten_when_the_connection_closes() {
         ];
         let mut bytes = frames.concat();
         let mut input = &mut bytes[..];
-        assert_eq!(reader.read(&mut input), Ok(Some(Incoming::Ping(b"p".to_vec()))));
+        assert_eq!(next(&mut reader, &mut input), Ok(Read::Whole(Incoming::Ping(b"p".to_vec()))));
         let close = Incoming::Close(Close { code: Some(1000) });
-        assert_eq!(reader.read(&mut input), Ok(Some(close)));
+        assert_eq!(next(&mut reader, &mut input), Ok(Read::Whole(close)));
         assert_eq!(reader.buffered(), 0);
         let mut wrong = frame(0x81, b"in the other");
-        assert_eq!(reader.read(&mut &mut wrong[..]), Err(Violation::Interrupted));
+        assert_eq!(next(&mut reader, &mut &mut wrong[..]), Err(Violation::Interrupted));
     }
 }
 
@@ -252,7 +263,7 @@ fn nothing_of_a_forgotten_message_is_wrong() {
     let rules = Rules { binary: false, ..RULES };
     let mut reader = Reader::new(rules);
     let mut begun = frame(0x01, b"\xe2\x82");
-    assert_eq!(reader.read(&mut &mut begun[..]), Ok(None));
+    assert_eq!(next(&mut reader, &mut &mut begun[..]), Ok(Read::Starved));
     reader.forget_messages();
     let frames = [
         frame(0x80, b"\xac"),
@@ -264,7 +275,7 @@ fn nothing_of_a_forgotten_message_is_wrong() {
     ];
     let mut bytes = frames.concat();
     let close = Incoming::Close(Close { code: None });
-    assert_eq!(reader.read(&mut &mut bytes[..]), Ok(Some(close)));
+    assert_eq!(next(&mut reader, &mut &mut bytes[..]), Ok(Read::Whole(close)));
     assert_eq!(reader.buffered(), 0);
 }
 
@@ -281,7 +292,7 @@ fn every_message_counts() {
         let mut reader = Reader::new(Rules { keep, deflate: true, ..RULES });
         let mut bytes = frame(first, payload).repeat(10);
         let mut input = &mut bytes[..];
-        while let Ok(Some(_)) = reader.read(&mut input) {}
+        while let Ok(Read::Whole(_)) = next(&mut reader, &mut input) {}
         assert_eq!(reader.take_work(), 10 * work, "{first:#x}");
         assert_eq!(reader.take_work(), 0);
     }
