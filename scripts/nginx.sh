@@ -103,7 +103,8 @@ build_provoked_module() {
     rm "$CARGO_TARGET_DIR/release/lib$module_file"
 }
 
-# build_module NGINX: leaves the module as $module and the binary as $nginx_binary.
+# build_module NGINX: leaves the module as $module and the binary as $nginx_binary, and where its sources
+# and what configure wrote are as $nginx_source and $nginx_build.
 build_module() {
     local nginx=$1 log=$CARGO_TARGET_DIR/build.json out built
     mkdir -p "$CARGO_TARGET_DIR"
@@ -113,6 +114,12 @@ build_module() {
         out=$(grep '"build-script-executed"' "$log" | grep '#nginx-sys@' |
             sed -n 's/.*"out_dir":"\([^"]*\)".*/\1/p' | tail -n1)
         nginx_binary=$out/objs/nginx
+        nginx_source=$(cargo metadata --format-version 1 --features vendored |
+            sed -n 's|.*"manifest_path":"\([^"]*/nginx-src-[^"/]*\)/Cargo.toml".*|\1/nginx|p')
+        nginx_build=$out/objs
+    else
+        nginx_source=$NGINX_SOURCE_DIR
+        nginx_build=$NGINX_BUILD_DIR
     fi
 
     # A new file under the old name: an nginx that runs keeps the one it has mapped.
