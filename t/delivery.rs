@@ -20,7 +20,7 @@ fn id_of(line: &str) -> u64 {
     id.unwrap_or_else(|| panic!("no id: {line}"))
 }
 
-/// SUB-50, LIFE-61..64: 24 subscribers, 8 publishers at once, 4,000 messages on one channel. Every
+/// SUB-50, LIFE-60..64: 24 subscribers, 8 publishers at once, 4,000 messages on one channel. Every
 /// subscriber sees 1..4000 in order, once, and all of them the same text under the same id.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn order_for_everyone() {

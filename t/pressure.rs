@@ -194,7 +194,7 @@ async fn the_bound_of_a_slow_reader() {
     assert_eq!(slow.chunk().await, None);
 }
 
-/// LIFE-44, design of the mailboxes: 8,000 unstored 80-byte messages through a 1 MiB zone from four
+/// LIFE-20, LIFE-44: 8,000 unstored 80-byte messages through a 1 MiB zone from four
 /// publishers, each sending after its last answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unstored_messages_through_a_small_zone() {

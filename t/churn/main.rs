@@ -1,5 +1,5 @@
 //! The churn ledger: after any mixture of everything, every count is again what the living connections
-//! and the stored messages account for (LIFE-74..81, LIFE-19, LIFE-22, STAT-59, STAT-60).
+//! and the stored messages account for.
 
 #[path = "../load/mod.rs"]
 mod load;
@@ -66,7 +66,7 @@ async fn churn(seconds: u64, rounds: &[Trouble], at_least: Duration) {
     // New workers, which were sent nothing yet.
     nginx.reload().await;
     wait_for("the zone to be as it was at the start", || async {
-        (watch::zone_used(&nginx).await == books.empty).then_some(())
+        (nginx.zone_used().await == books.empty).then_some(())
     })
     .await;
 }
@@ -97,7 +97,7 @@ impl Trouble {
 impl Books {
     async fn open(nginx: &Nginx) -> Books {
         watch::wait_workers(nginx, 0).await;
-        let (empty, stub) = (watch::zone_used(nginx).await, watch::stub_when_empty(nginx).await);
+        let (empty, stub) = (nginx.zone_used().await, watch::stub_when_empty(nginx).await);
         Books { empty, full: None, stub, others: others(nginx) }
     }
 
@@ -114,16 +114,16 @@ impl Books {
     /// Without connections and channels; then with the same contents as in every round.
     async fn check_empty(&mut self, nginx: &Nginx, trouble: Trouble) {
         counts::check_empty(nginx, self.empty).await;
-        let before = watch::zone_used(nginx).await;
+        let before = nginx.zone_used().await;
         for n in 0..200 {
             nginx.publish(&format!("fixed{}", n % 7), "f".repeat(n * 10 + 1)).await;
         }
-        let full = watch::zone_used(nginx).await - before;
+        let full = nginx.zone_used().await - before;
         assert_eq!(*self.full.get_or_insert(full), full, "bytes for the same contents");
         for n in 0..7 {
             assert_eq!(nginx.delete(&format!("/pub?id=fixed{n}")).await.status, 200);
         }
-        assert_eq!(watch::zone_used(nginx).await, before);
+        assert_eq!(nginx.zone_used().await, before);
 
         let stub = watch::stub_when_empty(nginx).await;
         if trouble.kills() {
@@ -149,6 +149,7 @@ fn others(nginx: &Nginx) -> Vec<usize> {
     nginx.worker_pids().into_iter().map(of).collect()
 }
 
+/// LIFE-19, LIFE-22, LIFE-74..81, STAT-59, STAT-60.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_drifts() {
     churn(1, &[Trouble::Reloads, Trouble::Everything], Duration::ZERO).await;

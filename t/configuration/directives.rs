@@ -135,7 +135,7 @@ fn contexts_of_roles_and_zone() {
     }
 }
 
-/// DIR-47, DIR-48: twice at one level, and the wrong number of arguments.
+/// DIR-47, DIR-48, LIFE-5: twice at one level, and the wrong number of arguments.
 #[test]
 fn duplicates_and_argument_counts() {
     for (name, value) in MAIN {

@@ -6,7 +6,7 @@ use crate::{accepted, refused};
 /// What to write so that the check fails, what to write instead, and what the check says.
 type Mistake = (&'static str, &'static str, &'static str);
 
-/// DIR-66..72, DIR-187.
+/// DIR-66..72, DIR-187, LIFE-1.
 const HTTP: &[Mistake] = &[
     ("", "push_stream_shared_memory_size 1m;", "push_stream_shared_memory_size must be set."),
     (

@@ -2,7 +2,7 @@
 
 use crate::support::Nginx;
 
-/// LIFE-4, DIR-91: the zone is announced; LIFE-8, DIR-57: so is that the module idles.
+/// LIFE-2, LIFE-4, DIR-91: the zone is announced; LIFE-8, DIR-57: so is that the module idles.
 #[tokio::test]
 async fn announcements() {
     let nginx = Nginx::builder().zone("300k").start().await;

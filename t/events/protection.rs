@@ -40,6 +40,29 @@ async fn only_the_module_changes_it() {
     assert_eq!(nginx.channel_stat("events", "published_messages").await, 1);
 }
 
+/// EVT-19: what a WebSocket's client says goes to its other channels.
+#[tokio::test]
+async fn it_takes_nothing_from_websockets() {
+    let nginx = with_events("events")
+        .websocket(
+            "say",
+            "push_stream_allow_connections_to_events_channel on; push_stream_websocket_allow_publish on;",
+        )
+        .start()
+        .await;
+    let mut socket = nginx.socket("/say/events/a").await;
+    let mut other = nginx.stream("/sub/a").await;
+    let mut watcher = nginx.stream("/events/events.b10").await;
+    socket.send(0x81, b"forged").await;
+    assert_eq!(other.line().await, "1 a forged");
+    nginx.delete("/pub?id=a").await;
+    let mut told = String::new();
+    while !told.contains("channel_destroyed") {
+        told = watcher.line().await;
+        assert!(told.contains(r#"{"type": "#) && !told.contains("forged"), "{told}");
+    }
+}
+
 /// PUB-5, PUB-32: from left to right, the first id at fault decides.
 #[tokio::test]
 async fn the_order_of_a_publishers_checks() {

@@ -15,7 +15,7 @@ async fn old_workers_gone(nginx: &crate::support::Nginx) {
         .await;
 }
 
-/// DIR-195, DIR-106: an id in a configuration that had none: the channel is made, and nobody crashes.
+/// DIR-195, DIR-106, LIFE-102: an id in a configuration that had none: the channel is made, and nobody crashes.
 #[tokio::test]
 async fn added() {
     let nginx = with_events("unused").without_http().expect_log(LOGGED).start().await;
@@ -32,7 +32,20 @@ async fn added() {
     expect(&mut watcher, 1, &created).await;
 }
 
-/// DIR-195: another id: events, protection and life go over to the new channel; the old one is an
+/// LIFE-103: the first event of such a channel may be told by the workers' own clock.
+#[tokio::test]
+async fn added_while_a_channel_expires() {
+    let short = "push_stream_channel_inactivity_time 2s;";
+    let nginx = with_events("unused").without_http().http(short).start().await;
+    nginx.publish_live("idle", "x").await;
+    nginx.reload_with(|builder| renamed(builder, "events").http(short)).await;
+    let mut watcher = nginx.stream("/events/events.b10").await;
+    nginx.wait_gone("idle").await;
+    expect(&mut watcher, 1, &[("channel_destroyed", "idle")]).await;
+    assert_eq!(nginx.all_workers().await, nginx.worker_pids());
+}
+
+/// DIR-195, LIFE-104: another id: events, protection and life go over to the new channel; the old one is an
 /// ordinary one and goes when nobody uses it.
 #[tokio::test]
 async fn changed() {
@@ -52,7 +65,7 @@ async fn changed() {
     assert!(nginx.channel("new").await.is_some());
 }
 
-/// DIR-195: no id any more: no events, nothing protected, and the channel goes.
+/// DIR-195, LIFE-105: no id any more: no events, nothing protected, and the channel goes.
 #[tokio::test]
 async fn removed() {
     let short = "push_stream_channel_inactivity_time 0s; push_stream_message_ttl 1s;";

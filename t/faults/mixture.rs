@@ -31,7 +31,7 @@ async fn endure(test: &str, rounds: usize, faults: Faults) {
         builder.expect_log("Too many open files").expect_log("exceed open file resource limit");
     let nginx = Arc::new(builder.start().await);
     watch::wait_workers(&nginx, 0).await;
-    let empty = watch::zone_used(&nginx).await;
+    let empty = nginx.zone_used().await;
     let (start, mut account) = (Instant::now(), Account::default());
     for round in 0..rounds {
         let mut load = Load::start(&nginx, &mut random);

@@ -74,7 +74,7 @@ async fn a_single_process() {
     assert_eq!(streams[0].rest().await, (Vec::new(), End::Clean));
 }
 
-/// With `error_log ... debug` nginx tells of each timer, and reads it for that: of the workers' own, of
+/// LIFE-50: with `error_log ... debug` nginx tells of each timer, and reads it for that: of the workers' own, of
 /// pings, and of subscribers' ends.
 #[tokio::test]
 async fn a_log_that_tells_everything() {

@@ -45,7 +45,7 @@ async fn no_inactivity_time_at_all() {
     nginx.wait_gone("brief").await;
 }
 
-/// LIFE-40, LIFE-42, DIR-179: a message is not replayed once its time is over, and is removed.
+/// LIFE-40, LIFE-42, LIFE-48, DIR-179: a message is not replayed once its time is over, and is removed.
 #[tokio::test]
 async fn messages_expire() {
     let nginx = Nginx::builder()

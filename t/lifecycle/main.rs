@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod costs;
 mod ends;
 mod expiry;
 mod reload;

@@ -60,20 +60,6 @@ pub async fn wait_stub(nginx: &Nginx, before: Stub, difference: Stub) {
     }
 }
 
-/// The zone's memory in use, in bytes (STAT-71).
-pub async fn zone_used(nginx: &Nginx) -> u64 {
-    metric(nginx, "push_stream_zone_used_bytes").await
-}
-
-/// A metric by its name and its labels as they are written.
-pub async fn metric(nginx: &Nginx, name: &str) -> u64 {
-    let call = nginx.call("GET", "/stats").header("Accept", "text/plain; version=0.0.4");
-    let answer = call.send().await;
-    let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
-    let number = answer.text().lines().find_map(value);
-    number.unwrap_or_else(|| panic!("no {name} in {answer:?}"))
-}
-
 /// What a worker that was sent a message keeps, so that the next one needs no memory.
 const MAIL_BLOCK: u64 = 128;
 
@@ -81,13 +67,13 @@ const MAIL_BLOCK: u64 = 128;
 pub async fn wait_used(nginx: &Nginx, bytes: u64) {
     let mailboxes = nginx.worker_pids().len() as u64;
     for _ in 0..1000 {
-        let more = zone_used(nginx).await.checked_sub(bytes);
+        let more = nginx.zone_used().await.checked_sub(bytes);
         if more.is_some_and(|more| more % MAIL_BLOCK == 0 && more / MAIL_BLOCK <= mailboxes) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    let used = zone_used(nginx).await;
+    let used = nginx.zone_used().await;
     panic!("{used} bytes of the zone are in use instead of {bytes}: {}", nginx.stats().await);
 }
 

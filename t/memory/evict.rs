@@ -16,22 +16,11 @@ fn evicting() -> Builder {
         .zone("1m")
         .workers(3)
         .http("push_stream_memory_full evict;")
-        .location(
-            "/metrics",
-            "push_stream_channels_statistics prometheus; push_stream_channels_path x;",
-        )
         .expect_log(EVICTED)
 }
 
-async fn metric(nginx: &Nginx, name: &str) -> u64 {
-    let answer = nginx.get("/metrics").await;
-    let line = answer.text().lines().find(|line| line.starts_with(&format!("{name} ")));
-    let line = line.unwrap_or_else(|| panic!("no {name} in {}", answer.text()));
-    line.rsplit(' ').next().and_then(|n| n.parse().ok()).expect("a number")
-}
-
 async fn evicted(nginx: &Nginx) -> u64 {
-    metric(nginx, "push_stream_messages_evicted_total").await
+    nginx.metric("push_stream_messages_evicted_total").await
 }
 
 /// A text that says what it is in every part.
@@ -270,7 +259,7 @@ async fn workers_killed_while_they_evict() {
     let all = ids.join("/");
     assert_eq!(nginx.delete(&format!("/pub?id={all}")).await.status, 200);
     nginx.wait_stat("stored_messages", 0).await;
-    let free = metric(&nginx, "push_stream_zone_free_bytes").await;
+    let free = nginx.metric("push_stream_zone_free_bytes").await;
     assert!(free > 400 * 1024, "{free} bytes are free");
 }
 

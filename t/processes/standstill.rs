@@ -3,7 +3,6 @@
 use crate::connection_to;
 use crate::support::process::send_signal;
 use crate::support::{self, Nginx, Raw};
-use crate::watch;
 
 const MESSAGES: usize = 200;
 const LARGE: usize = 20_000;
@@ -87,7 +86,7 @@ async fn a_worker_that_stands_still() {
     let quarter = 8 * 1024 * 1024 / 4 / LARGE;
     assert!((quarter / 2..=quarter).contains(&came), "{came} of {MESSAGES}");
     let dropped = r#"push_stream_messages_dropped_total{cause="memory"}"#;
-    assert_eq!(watch::metric(&nginx, dropped).await, (MESSAGES - came) as u64);
+    assert_eq!(nginx.metric(dropped).await, (MESSAGES - came) as u64);
     assert_eq!(nginx.log_lines("takes its messages too slowly").len(), 1);
     drop((behind, beside));
     nginx.wait_stat("subscribers", 0).await;

@@ -104,7 +104,7 @@ async fn the_last_channel_ends_the_stream() {
     nginx.wait_stat("subscribers", 0).await;
 }
 
-/// PUB-88, PUB-101: many subscribers in all workers hear of it once each, in one DELETE of several
+/// PUB-88, PUB-101, LIFE-34: many subscribers in all workers hear of it once each, in one DELETE of several
 /// channels as well.
 #[tokio::test]
 async fn every_worker_is_told() {
@@ -178,7 +178,7 @@ async fn dropped_during_an_upload() {
     assert_eq!(nginx.stream("/sub/idle.b9").await.line().await, "1 idle late");
 }
 
-/// Publishing and deleting the same channel from many connections never wedges anything.
+/// LIFE-72: publishing and deleting the same channel from many connections never wedges anything.
 #[tokio::test]
 async fn deletion_against_publishing() {
     let nginx = Nginx::start().await;

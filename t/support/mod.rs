@@ -24,6 +24,7 @@ pub mod nginx;
 pub mod process;
 pub mod raw;
 pub mod scenarios;
+pub mod statistics;
 pub mod stream;
 pub mod tls;
 pub mod upgrade;

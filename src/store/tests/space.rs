@@ -4,6 +4,7 @@ use super::*;
 
 const MIB: usize = 1 << 20;
 
+// LIFE-28.
 #[test]
 fn a_full_zone_refuses_and_recovers() {
     let bench = Bench::new(MIB);

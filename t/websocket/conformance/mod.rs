@@ -5,7 +5,6 @@
 //! request to the only worker makes sure that it has read a piece before the next is sent.
 
 mod closing;
-mod coverage;
 mod deflate;
 mod fragments;
 mod frames;
