@@ -169,10 +169,13 @@ impl Subscriber {
         true
     }
 
-    /// In the next turn. The client's time does not run while it is not heard.
+    /// In the next turn. The client's times do not run while it is not heard (WS-60, WS-85).
     fn hear_more_later(&self, socket: &Socket, connection: Connection<'_>) {
         if socket.goodbye.is_open() {
             connection.stop_read_timer();
+        }
+        if socket.pong_due.take().is_some() {
+            self.expect_pong();
         }
         connection.post_readable();
     }
@@ -197,7 +200,7 @@ impl Subscriber {
         connection.set_read_timer(due.saturating_sub(now).max(1));
     }
 
-    /// A ping was sent.
+    /// A ping was sent, or its pong may be in what was not heard yet.
     pub(super) fn expect_pong(&self) {
         let timeout = self.location.websocket.pong_timeout;
         if let (Some(socket), Some(timeout)) = (self.socket.get(), timeout) {

@@ -136,29 +136,64 @@ async fn nothing_in_a_row() {
     }
 }
 
-/// WS-86: a single message that is slow to decompress is no exception. What is published after its last
-/// byte was read goes before it.
-#[tokio::test]
-async fn one_slow_message_is_decompressed_in_turns() {
+/// All of a message that is slow to decompress, but for its last block.
+fn slow() -> Vec<u8> {
     // Two blocks with codes of their own, and no text.
     const BLOCKS: &[u8] = b"\x04\xc0\x81\x08\x00\x00\x00\x00\x20\x7f\xeb\x43\
                             \x00\x1c\x88\x00\x00\x00\x00\x00\xf2\xb7\x3e";
+    BLOCKS.repeat((48 << 20) / BLOCKS.len())
+}
+
+/// That block, with its only text: "slow".
+const SLOW: &[u8] = b"\x2a\xce\xc9\x2f\x07\x00";
+
+/// WS-60, WS-86: the time for a pong does not run while the client has said more than was heard.
+#[tokio::test]
+async fn a_pong_behind_a_slow_message() {
     let nginx = Nginx::builder()
         .workers(1)
         .websocket(
             "say",
             "push_stream_websocket_deflate on; push_stream_websocket_allow_publish on;
-             push_stream_websocket_max_message_size 32m;",
+             push_stream_websocket_max_message_size 48m; push_stream_ping_message_interval 100ms;
+             push_stream_websocket_pong_timeout 800ms;",
+        )
+        .start()
+        .await;
+    let message = frame(0xc1, [&slow()[..], SLOW].concat());
+    let bytes = [message, frame(0x8a, b"")].concat();
+    let mut socket = nginx.socket_with("/say/b", &[OFFER]).await;
+    socket.expect(0x89, b"").await;
+    socket.raw.send(bytes).await;
+    loop {
+        let frame = socket.frame().await;
+        match frame.start {
+            0x89 => {}
+            _ => break assert_eq!((frame.start, &frame.payload[..]), (0x81, &b"slow"[..])),
+        }
+    }
+}
+
+/// WS-86: a single message that is slow to decompress is no exception. What is published after its last
+/// byte was read goes before it.
+#[tokio::test]
+async fn one_slow_message_is_decompressed_in_turns() {
+    let nginx = Nginx::builder()
+        .workers(1)
+        .websocket(
+            "say",
+            "push_stream_websocket_deflate on; push_stream_websocket_allow_publish on;
+             push_stream_websocket_max_message_size 48m;",
         )
         .websocket("ws", "")
         .start()
         .await;
     let mut other = nginx.socket("/ws/b").await;
     let mut socket = nginx.socket_with("/say/b", &[OFFER]).await;
-    socket.send(0x41, BLOCKS.repeat((32 << 20) / BLOCKS.len())).await;
+    socket.send(0x41, slow()).await;
     socket.send(0x89, b"all read").await;
     socket.expect(0x8a, b"all read").await;
-    socket.send(0x80, b"\x2a\xce\xc9\x2f\x07\x00").await;
+    socket.send(0x80, SLOW).await;
     nginx.publish_live("b", "meanwhile").await;
     other.text("meanwhile").await;
     other.text("slow").await;
