@@ -147,7 +147,11 @@ impl Attached {
     /// Asks to be told when it can be written again, within `send_timeout` of the last progress.
     pub fn await_writable(&self, progress: bool) -> Result<(), Failed> {
         if self.request.waits_for_part() {
-            // No time of the client's; nginx says when the part is there.
+            // No time of the client's; nginx says when the part is there. A time that runs without
+            // progress may be that of the part's own request.
+            if progress {
+                self.rest();
+            }
             return Ok(());
         }
         self.request.connection().await_writable(self.send_timeout, progress)

@@ -17,6 +17,7 @@ fn with_parts() -> Builder {
         .mode("long-polling", "lp", "push_stream_message_template '~text~';")
         .mode("", "ssi", parts)
         .mode("", "brief", &format!("{parts} push_stream_subscriber_connection_ttl 1s;"))
+        .mode("", "steady", &format!("{parts} send_timeout 1s;"))
         .mode("", "strict", &format!("{parts} send_timeout 200ms;"))
         .mode("long-polling", "poll", parts)
         .location("~ ^/part/(.*)$", "proxy_pass http://127.0.0.1:$1/lp/held;")
@@ -66,6 +67,27 @@ async fn a_part_that_is_late() {
     nginx.publish_live("held", "part").await;
     assert_eq!(poll.await.expect("no panic").text(), "part|");
     nginx.wait_stat("subscribers", 0).await;
+}
+
+/// `send_timeout`, once it has begun to run for a client that was slow, does not run on while nginx waits
+/// for a part.
+#[tokio::test]
+async fn a_part_behind_what_a_client_was_slow_to_take() {
+    const LEN: usize = 12 << 20;
+    let nginx = with_parts().zone("64m").workers(1).start().await;
+    let mut slow = nginx.stream("/steady/a").await;
+    nginx.wait_channel_stat("a", "subscribers", 1).await;
+    nginx.publish_live("a", vec![b'x'; LEN]).await;
+    nginx.publish_live("a", part(&nginx)).await;
+    slow.expect(&("x".repeat(LEN) + "|")).await;
+    pending(&nginx).await;
+    for _ in 0..2 {
+        assert_eq!(nginx.stream("/brief/clock").await.rest().await.1, End::Clean);
+    }
+    nginx.publish_live("held", "part").await;
+    slow.expect("part|").await;
+    nginx.publish_live("a", "behind").await;
+    slow.expect("behind|").await;
 }
 
 /// LIFE-46: a subscriber that goes while a part is asked for takes the asking with it.
