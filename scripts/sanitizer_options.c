@@ -7,6 +7,8 @@ const char *__asan_default_options(void) {
            ":detect_stack_use_after_return=1"
            /* memory that cannot be had is an error to be handled, as without the sanitizer */
            ":allocator_may_return_null=1"
+           /* the tests of the clock preload a library */
+           ":verify_asan_link_order=0"
            /* several workers at a time, each with its own */
            ":quarantine_size_mb=16";
 }

@@ -61,6 +61,11 @@ has_libfaketime() {
         compgen -G '/usr/lib*/faketime/libfaketime.so.1' >/dev/null
 }
 
+# has_sanitizer: the runtime of AddressSanitizer, which Debian's rustc comes without.
+has_sanitizer() {
+    compgen -G "$(rustc --print sysroot)/lib/rustlib/*/lib/librustc*_rt.asan.a" >/dev/null
+}
+
 # install PACKAGE...
 install() {
     local command="apt-get update && apt-get install -y --no-install-recommends $*"
