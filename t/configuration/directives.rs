@@ -70,7 +70,7 @@ const EXPANDED: &[&str] = &[
     "push_stream_allowed_origins",
 ];
 
-/// DIR-2, DIR-6..39, DIR-59..62, DIR-73, DIR-74: contexts and values.
+/// DIR-2, DIR-6..39, DIR-59..62, DIR-73, DIR-74, SUB-4, SUB-5: contexts and values.
 #[test]
 fn contexts() {
     let with_prefix = || in_http("push_stream_wildcard_channel_prefix w_;");

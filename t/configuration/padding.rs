@@ -3,7 +3,7 @@
 use crate::support::Nginx;
 use crate::{PATH, accepted, in_http, in_subscriber, refused};
 
-const PARSING: &str =
+pub const PARSING: &str =
     "push stream module: push stream module: unable to parse paddings by user agent";
 
 /// DIR-148, DIR-150, DIR-160, PAD-1.
@@ -14,11 +14,13 @@ fn groups() {
     }
 }
 
-/// DIR-151, DIR-152, DIR-154, PAD-2: the value, its place and what is allowed are named.
+/// DIR-88, DIR-149, DIR-151, DIR-152, DIR-154, PAD-2: the value, its place and what is allowed are named.
 #[test]
 fn no_groups() {
     for (value, text) in [
         ("abc", "push stream module: padding pattern not match the value abc "),
+        ("abc,1", "push stream module: padding pattern not match the value abc,1 "),
+        (",1,2", "push stream module: padding pattern not match the value ,1,2 "),
         ("a,-1,2", "push stream module: padding pattern not match the value a,-1,2 "),
         ("a,1,2:bad", "push stream module: padding pattern not match the value bad "),
         ("a,1,2x", "push stream module: padding pattern not match the value a,1,2x "),
@@ -77,7 +79,7 @@ fn only_subscribers_are_checked() {
     }
 }
 
-/// DIR-155: each group is announced.
+/// DIR-149, DIR-155: each group is announced, its last two parts as numbers, what stands before as one.
 #[tokio::test]
 async fn announcements() {
     let nginx = Nginx::builder()

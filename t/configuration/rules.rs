@@ -150,7 +150,11 @@ fn zone() {
     }
     for size in ["abc", "-1", "1g", "1.5m", "\"\""] {
         let shown = size.trim_matches('"');
-        refused(&Nginx::builder().zone(size), &["push_stream_shared_memory_size", shown]);
+        let text = format!(
+            "\"push_stream_shared_memory_size\" directive invalid value \"{shown}\", it must be a \
+             number of bytes, optionally with the unit k or m, such as 512k or 32m"
+        );
+        refused(&Nginx::builder().zone(size), &[&text]);
     }
     refused(
         &Nginx::builder().zone("1m a b"),

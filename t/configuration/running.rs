@@ -132,7 +132,7 @@ async fn templates_are_inherited_as_written() {
     }
 }
 
-/// DIR-161, DIR-163, DIR-165: values are decoded once for each request, after variables are put in,
+/// DIR-161, DIR-163, DIR-165, SUB-4: values are decoded once for each request, after variables are put in,
 /// and the configuration stays as it is.
 #[tokio::test]
 async fn values_are_decoded_into_copies() {
@@ -225,4 +225,42 @@ async fn nesting() {
     let mut plain = nginx.stream("/choose").await;
     nginx.publish("a", "z").await;
     assert_eq!(plain.line().await, "HEADa z");
+}
+
+/// DIR-55: `if_modified_since` changes nothing: the headers are cursors of subscribers, and no conditions.
+#[tokio::test]
+async fn if_modified_since() {
+    let mut builder = Nginx::builder();
+    let values = ["off", "exact", "before"];
+    for value in values {
+        let modified = format!("if_modified_since {value};");
+        builder = builder
+            .mode("polling", &format!("poll-{value}"), &modified)
+            .location(
+                &format!("/pub-{value}"),
+                &format!("push_stream_publisher; push_stream_channels_path a; {modified}"),
+            )
+            .location(
+                &format!("/stats-{value}"),
+                &format!(
+                    "push_stream_channels_statistics; push_stream_channels_path a; {modified}"
+                ),
+            );
+    }
+    let nginx = builder.start().await;
+    nginx.publish("a", "text").await;
+    let stored = nginx.get("/poll-off/a.b1").await.header("last-modified").map(str::to_owned);
+    let stored = stored.expect("a time");
+    for value in values {
+        for (time, status) in [("Thu, 01 Jan 1970 00:00:01 GMT", 200), (&stored, 304)] {
+            let get = async |target: &str| {
+                let call = nginx.call("GET", &format!("/{target}-{value}"));
+                call.header("If-Modified-Since", time).send().await.status
+            };
+            let call = nginx.call("GET", &format!("/poll-{value}/a"));
+            let answer = call.header("If-Modified-Since", time).send().await;
+            assert_eq!(answer.status, status, "{value} {time}");
+            assert_eq!((get("pub").await, get("stats").await), (200, 200), "{value} {time}");
+        }
+    }
 }
