@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn fields() {
-        // ES-10.
+        // ES-10, DIR-138.
         assert_eq!(field("id", b"ev 1"), b"id: ev 1\n");
         assert_eq!(field("event", b""), b"event: \n");
         assert_eq!(field("id", b"1\r\ndata: x"), b"id: 1  data: x\n");

@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_form_is_made_once() {
-        // TPL-10, DIR-120.
+        // TPL-10, DIR-120, DIR-121.
         let a = template(0, TemplateKind::Plain, "~text~");
         let b = template(1, TemplateKind::Plain, "~id~");
         let mut forms = Forms::new(said(b"hi"), true);

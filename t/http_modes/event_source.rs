@@ -13,10 +13,12 @@ async fn publish(nginx: &Nginx, channel: &str, id: &str, kind: &str, text: &str)
     assert_eq!(call.send().await.status, 200);
 }
 
-/// SUB-40, ES-1..4, ES-10..12, PING-2, SUB-48: every byte, from the head to the last chunk.
+/// SUB-40, ES-1..4, ES-10..12, PING-2, PING-4, SUB-48, DIR-138, DIR-140, TPL-9: every byte, from the head
+/// to the last chunk.
 #[tokio::test]
 async fn bytes_on_the_wire() {
     let nginx = Nginx::builder()
+        .http("push_stream_ping_message_text PING;")
         .mode(
             "eventsource",
             "es",

@@ -37,7 +37,7 @@ fn assert_now(answer: &RawAnswer, since: SystemTime) {
     assert_eq!(answer.header("etag"), Some("W/0"));
 }
 
-/// LP-4: what is stored is sent at once, as a poll would be.
+/// LP-4, DIR-129: what is stored is sent at once, as a poll would be.
 #[tokio::test]
 async fn something_stored() {
     let nginx = builder().mode("polling", "poll", BODY).start().await;
@@ -92,18 +92,19 @@ async fn everybody_is_answered() {
     assert_eq!(nginx.channel_stat("a", "subscribers").await, 0);
 }
 
-/// LP-8, LP-9, LP-19, HDR-8: the time to live of a long poll, or of any subscriber, ends it with 304, and
-/// nothing was sent before.
+/// LP-8, LP-9, LP-19, HDR-8, PING-4, DIR-63, DIR-126, DIR-128, DIR-145: the time to live of a long poll,
+/// or the one of any subscriber that is in force here, ends it with 304, and nothing was sent before.
 #[tokio::test]
 async fn time_to_live() {
     let ping = "push_stream_ping_message_interval 100ms;";
     let nginx = Nginx::builder()
+        .http("push_stream_subscriber_connection_ttl 1h;")
         .mode(
             "long-polling",
             "own",
             &format!(
                 "{BODY} {ping} push_stream_longpolling_connection_ttl 500ms;
-                 push_stream_subscriber_connection_ttl 1h;"
+                 push_stream_subscriber_connection_ttl 2h;"
             ),
         )
         .mode(
@@ -151,7 +152,8 @@ async fn the_second_of_a_timeout() {
     assert_eq!(client.poll().await.status, 304);
 }
 
-/// LP-11, LP-12, LP-13, LP-14, DIR-34: a timeout with a body, which shows the same cursor as the headers.
+/// LP-11, LP-12, LP-13, LP-14, DIR-145, TPL-9: a timeout with a body, which shows the same cursor as the
+/// headers.
 #[tokio::test]
 async fn a_timeout_with_body() {
     let ttl = "push_stream_longpolling_connection_ttl 200ms;";
@@ -180,7 +182,7 @@ async fn a_timeout_with_body() {
     assert_eq!(nginx.stat("published_messages").await, 0);
 }
 
-/// LP-15, DEL-1, DEL-3: a deletion ends the wait, even of a client that waits on others too.
+/// LP-15, PUB-90, DEL-1, DEL-3: a deletion ends the wait, even of a client that waits on others too.
 #[tokio::test]
 async fn a_deleted_channel() {
     let nginx = builder().start().await;

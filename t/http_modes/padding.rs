@@ -67,11 +67,14 @@ async fn an_event_source() {
     stream.expect(format!("{event}: -1\n: -1\n")).await;
 }
 
-/// PAD-7: the amounts, of which the largest minimum of the configuration is one.
+/// PAD-7, PAD-9: the amounts, of which the largest minimum of the configuration is one.
 #[tokio::test]
 async fn amounts() {
-    let nginx =
-        padded(r#""small,0,100:largest,0,4097""#).mode("streaming", "str", "").start().await;
+    let nginx = padded(r#""small,0,100:largest,0,4097""#)
+        .mode("streaming", "str", "")
+        .mode("streaming", "own", r#"push_stream_padding_by_user_agent "medium,0,150";"#)
+        .start()
+        .await;
     for (agent, len, amount) in [
         ("largest", 4097 - 97, 100),
         ("largest", 4097 - 100, 200),
@@ -81,11 +84,14 @@ async fn amounts() {
         ("largest", 4097 - 4087, 4097),
         ("largest", 4097 - 1, 100),
         ("largest", 4097, 0),
+        // It may be one of another location.
+        ("medium", 10, 200),
         ("small", 99, 100),
         ("small", 1, 100),
         ("small", 100, 0),
     ] {
-        let mut stream = open(&nginx, "/str/a", agent).await;
+        let target = if agent == "medium" { "/own/a" } else { "/str/a" };
+        let mut stream = open(&nginx, target, agent).await;
         let text = "x".repeat(len);
         nginx.publish_live("a", &text).await;
         nginx.publish_live("a", "END").await;
@@ -93,13 +99,14 @@ async fn amounts() {
     }
 }
 
-/// PAD-1, PAD-4: the first group that matches, case-sensitively, anywhere in the name; none, or an empty
-/// one by directive, gets no padding.
+/// PAD-1, PAD-4, DIR-149, DIR-156, DIR-171: the first group that matches, case-sensitively, anywhere in
+/// the name; none, or an empty one by directive, gets no padding.
 #[tokio::test]
 async fn agents() {
     let nginx = padded(r#""^Moz,0,200:zil[l,a]{2},0,300:Other,0,400:""#)
         .mode("streaming", "str", "push_stream_message_template \"~text~\";")
         .mode("streaming", "arg", "push_stream_user_agent $arg_agent;")
+        .mode("streaming", "any", r#"push_stream_padding_by_user_agent ".*,0,500";"#)
         .start()
         .await;
     for (agent, amount) in
@@ -114,18 +121,40 @@ async fn agents() {
         by_header.expect(&expected).await;
         by_argument.expect(&expected).await;
     }
+    // A name that is missing or empty is found by no expression.
+    for (header, amount) in [("X: y", 0), ("User-Agent:", 0), ("User-Agent: x", 500)] {
+        let mut raw = nginx.raw().await;
+        raw.request("GET /any/a", &[header]).await;
+        raw.head().await;
+        nginx.publish_live("a", "xyz").await;
+        raw.expect_chunk("xyz").await;
+        if amount > 0 {
+            raw.expect_chunk(crlf(amount)).await;
+        }
+        nginx.publish_live("a", "END").await;
+        raw.expect_chunk("END").await;
+    }
 }
 
-/// PAD-5: polled answers are never padded.
+/// PAD-5, DIR-157: polled answers are never padded, nor are WebSockets.
 #[tokio::test]
-async fn polled_answers() {
+async fn what_is_never_padded() {
     let header = "push_stream_header_template HEAD;";
     let nginx = padded(r#"".,500,500""#)
         .mode("polling", "poll", header)
         .mode("long-polling", "lp", header)
         .mode("eventsource", "es", header)
+        .websocket("ws", header)
         .start()
         .await;
+    nginx.publish("a", "text").await;
+    let mut socket = nginx.socket_with("/ws/a.b1", &["User-Agent: any"]).await;
+    for text in ["HEAD", "text"] {
+        socket.text(text).await;
+    }
+    nginx.delete("/pub?id=a").await;
+    socket.text("Channel deleted").await;
+    socket.closes().await;
     nginx.publish("a", "text").await;
     for (location, body) in
         [("poll", "HEADtext"), ("lp", "HEADtext"), ("es", ": HEAD\ndata: text\n\n")]

@@ -54,8 +54,8 @@ async fn nothing_new() {
     }
 }
 
-/// LP-2, LP-3, TPL-7, TPL-8: header template, messages, footer template, and the end at once; neither
-/// template without a message. No padding, no ping.
+/// LP-2, LP-3, TPL-7, TPL-8, DIR-126, DIR-128, DIR-129: header template, messages, footer template, and
+/// the end at once; neither template without a message. No padding, no ping.
 #[tokio::test]
 async fn bodies() {
     let nginx = Nginx::builder()

@@ -3,8 +3,8 @@
 use crate::support::hostile::smuggle;
 use crate::support::{CACHE_CONTROL, EXPIRES, Nginx};
 
-/// SUB-16, SUB-18, SUB-20, HDR-2, HDR-10: everything but GET and OPTIONS is refused, and the
-/// connection stays usable.
+/// SUB-16, SUB-18, SUB-19, SUB-20, HDR-2, HDR-10: everything but GET and OPTIONS is refused, and the
+/// connection stays usable; TRACE is answered by nginx itself.
 #[tokio::test]
 async fn methods() {
     let nginx = Nginx::start().await;
@@ -20,7 +20,10 @@ async fn methods() {
         assert_eq!(raw.answer().await.header("connection"), Some("keep-alive"), "{start}");
     }
     raw.request("TRACE /sub/a", &[]).await;
-    assert_eq!(raw.answer().await.header("expires"), None);
+    let answer = raw.answer().await;
+    assert_eq!((answer.status(), answer.header("expires")), (405, None));
+    assert_eq!(answer.header("content-type"), Some("text/html"));
+    raw.expect_close().await;
 }
 
 /// SUB-17: OPTIONS looks at nothing.
@@ -212,7 +215,7 @@ async fn conditional_headers_are_ignored() {
     assert_eq!(nginx.worker_pids(), workers);
 }
 
-/// SUB-41, SUB-42, SUB-61: one chunk per piece, nothing added, closed at the end if asked.
+/// SUB-5, SUB-41, SUB-42, SUB-61, TPL-9: one chunk per piece, nothing added, closed at the end if asked.
 #[tokio::test]
 async fn chunks_on_the_wire() {
     let nginx = Nginx::builder()

@@ -14,10 +14,11 @@ async fn start(directives: &str) -> Nginx {
         .await
 }
 
-/// ES-1, ES-4, ES-5, ES-10, ES-11, HDR-3, HDR-4, SUB-41: what stands on the wire, a chunk a piece.
+/// ES-1, ES-4, ES-5, ES-10, ES-11, HDR-3, HDR-4, SUB-41, DIR-139: what stands on the wire, a chunk a
+/// piece.
 #[tokio::test]
 async fn on_the_wire() {
-    let nginx = start("charset utf-16; charset_types *;").await;
+    let nginx = start("default_type application/json; charset utf-16; charset_types *;").await;
     let mut raw = nginx.raw().await;
     raw.request("GET /ev/e", &[]).await;
     let head = raw.head().await;

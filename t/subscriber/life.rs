@@ -31,7 +31,7 @@ async fn nothing_from_before() {
     }
 }
 
-/// SUB-43: the time to live counts from the subscription and is not extended by traffic; then
+/// SUB-43, DIR-128: the time to live counts from the subscription and is not extended by traffic; then
 /// footer, last chunk, and the connection serves the next request.
 #[tokio::test]
 async fn time_to_live() {
@@ -63,7 +63,7 @@ async fn time_to_live() {
     assert_eq!(raw.answer().await.status(), 200);
 }
 
-/// PING-1..3, DIR-143, PUB-75: ping text through the template, as message -1 of no channel.
+/// PING-1..3, DIR-143, PUB-75, TPL-9: ping text through the template, as message -1 of no channel.
 #[tokio::test]
 async fn pings() {
     let nginx = Nginx::builder()
@@ -158,7 +158,7 @@ async fn bytes_during_a_stream() {
     raw.expect_chunk("2 noise two\n").await;
 }
 
-/// SUB-46, TPL-8: a reload ends the streams of the old workers properly, and a stop does too.
+/// SUB-46, TPL-8, DIR-128: a reload ends the streams of the old workers properly, and a stop does too.
 #[tokio::test]
 async fn reload_and_stop() {
     let nginx =

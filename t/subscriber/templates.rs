@@ -82,7 +82,8 @@ async fn binary_text() {
     }
 }
 
-/// TPL-6, TPL-7, DIR-41, DIR-108, SUB-15: header and footer go as they are, at begin and end.
+/// TPL-6, TPL-7, DIR-41, DIR-108, DIR-126, DIR-128, DIR-129, SUB-15: header and footer go as they are, at
+/// begin and end.
 #[tokio::test]
 async fn header_and_footer() {
     let nginx = Nginx::builder()
@@ -103,7 +104,7 @@ async fn header_and_footer() {
     nginx.get("/framed/ALL").await.assert_empty();
 }
 
-/// DIR-60, DIR-61: the innermost value, and an empty one hides the outer.
+/// DIR-60, DIR-61, DIR-144, TPL-9: the innermost value, and an empty one hides the outer.
 #[tokio::test]
 async fn merging() {
     let nginx = Nginx::builder()
@@ -153,6 +154,38 @@ async fn header_from_a_file() {
         nginx.publish_live("f", "|").await;
         stream.expect([header, b"|"].concat()).await;
     }
+}
+
+/// SUB-13, DIR-125: a header from a file may hold any byte, in every mode; a line of it is a comment in
+/// eventsource, and the whole a frame in WebSocket.
+#[tokio::test]
+async fn any_byte_in_a_header_from_a_file() {
+    let nginx = Nginx::start().await;
+    let content: Vec<u8> = (0..=255).collect();
+    let file = nginx.dir().join("header");
+    std::fs::write(&file, &content).expect("a file");
+    nginx
+        .reload_with(|builder| {
+            let header = format!("push_stream_header_template_file {};", file.display());
+            let modes = ["streaming", "polling", "long-polling", "eventsource"];
+            let builder = builder.websocket("websocket", &header);
+            modes.into_iter().fold(builder, |builder, mode| builder.mode(mode, mode, &header))
+        })
+        .await;
+    nginx.publish("a", "text").await;
+    let plain = [&content, b"text".as_slice()].concat();
+    nginx.stream("/streaming/a.b1").await.expect(&plain).await;
+    for mode in ["polling", "long-polling"] {
+        assert_eq!(nginx.get(&format!("/{mode}/a.b1")).await.body, plain, "{mode}");
+    }
+    let lines = [&content[..10], &content[11..13], &content[14..]];
+    let comments = lines.map(|line| [b": ", line, b"\n"].concat()).concat();
+    let events = [&comments, b"data: text\n\n".as_slice()].concat();
+    nginx.stream("/eventsource/a.b1").await.expect(&events).await;
+    let mut socket = nginx.socket("/websocket/a.b1").await;
+    // It is no UTF-8 (WS-56).
+    socket.expect(0x82, &content).await;
+    socket.text("text").await;
 }
 
 /// SUB-53, TPL-13, DIR-146: what renders to nothing is skipped, and the stream goes on.

@@ -63,7 +63,7 @@ async fn nothing_after_the_close() {
     assert_eq!(nginx.channel_stat("c", "published_messages").await, 0);
 }
 
-/// WS-63, WS-64, WS-65, WS-GAP-15: footer and close frame after ttl and deletion.
+/// WS-63, WS-64, WS-65, WS-GAP-15, PUB-91, DIR-141: footer and close frame after ttl and deletion.
 #[tokio::test]
 async fn normal_endings() {
     let nginx = with_footer().start().await;

@@ -3,8 +3,8 @@
 use crate::builder;
 use crate::support::Nginx;
 
-/// WS-9, WS-10, WS-44, WS-46: header, then history channel by channel, then live messages; the header
-/// is framed once, whatever the nesting.
+/// WS-9, WS-10, WS-44, WS-46, DIR-141: header, then history channel by channel, then live messages; the
+/// header is framed once, whatever the nesting.
 #[tokio::test]
 async fn the_start() {
     let nginx = builder()
@@ -73,10 +73,11 @@ async fn counters() {
     nginx.wait_stat("subscribers", 0).await;
 }
 
-/// WS-58, WS-59, WS-62: empty pings, also while the client talks.
+/// WS-58, WS-59, WS-62, DIR-142: empty pings, whatever the ping text is, also while the client talks.
 #[tokio::test]
 async fn pings() {
     let nginx = Nginx::builder()
+        .http("push_stream_ping_message_text PING;")
         .websocket(
             "pinged",
             "push_stream_ping_message_interval 200ms; push_stream_websocket_allow_publish on;",

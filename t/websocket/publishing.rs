@@ -3,7 +3,7 @@
 use crate::builder;
 use crate::support::Nginx;
 
-/// WS-91, WS-93, WS-94, WS-96: to every channel of the connection, itself included, in order.
+/// WS-91, WS-93, WS-94, WS-96, DIR-185: to every channel of the connection, itself included, in order.
 #[tokio::test]
 async fn to_all_its_channels() {
     let nginx = builder()
@@ -36,7 +36,7 @@ async fn to_all_its_channels() {
     }
 }
 
-/// WS-92: elsewhere, text is checked and forgotten.
+/// WS-92, DIR-185: elsewhere, text is checked and forgotten.
 #[tokio::test]
 async fn only_where_it_is_allowed() {
     let nginx = builder().start().await;
