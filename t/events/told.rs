@@ -3,7 +3,7 @@
 use crate::support::{Nginx, next_second, wait_for};
 use crate::{expect, line, with_events};
 
-/// EVT-2, EVT-3, EVT-18, DIR-186, STAT-17, STAT-45: there from the start, counted, and kept.
+/// EVT-2, EVT-3, EVT-18, DIR-186, PUB-34, STAT-17, STAT-45: there from the start, counted, and kept.
 #[tokio::test]
 async fn there_from_the_start_and_kept() {
     let nginx = with_events("events").http("push_stream_channel_inactivity_time 0s;").start().await;
@@ -47,8 +47,8 @@ async fn a_channels_life() {
     assert_eq!((&info["published_messages"], &info["stored_messages"]), (&5.into(), &5.into()));
 }
 
-/// EVT-20, EVT-21, EVT-11: all created first, then subscribed in path order; a subscriber sees what
-/// follows its own subscription to the events channel, which is no event itself.
+/// EVT-20, EVT-21, EVT-11, DIR-190: all created first, then subscribed in path order; a subscriber sees
+/// what follows its own subscription to the events channel, which is no event itself.
 #[tokio::test]
 async fn the_order_of_one_request() {
     let nginx = with_events("events").start().await;

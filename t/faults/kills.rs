@@ -71,7 +71,8 @@ async fn subscribe(port: u16, connected: Arc<AtomicUsize>, stop: Arc<AtomicBool>
     visits
 }
 
-/// LIFE-73, LIFE-82..87, STAT-59, STAT-60: again and again kill -9 to a worker while publishing and subscribing.
+/// LIFE-73, LIFE-82..87, STAT-59, STAT-60, SUB-54: again and again kill -9 to a worker while publishing
+/// and subscribing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn counts_after_each_kill() {
     let _alone = support::alone().await;

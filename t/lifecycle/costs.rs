@@ -14,8 +14,8 @@ const fn channel(len: u64) -> u64 {
     (116 + len).next_multiple_of(16)
 }
 
-/// LIFE-10, LIFE-13, LIFE-14, LIFE-17, LIFE-18: channels and stored messages, and that they give back all of
-/// it. The events channel is none of them (LIFE-79).
+/// LIFE-10, LIFE-13, LIFE-14, LIFE-17, LIFE-18, DIR-181: channels and stored messages, and that they give
+/// back all of it at once. The events channel is none of them (LIFE-79).
 #[tokio::test]
 async fn channels_and_messages() {
     let nginx = Nginx::builder().workers(1).start().await;
@@ -45,7 +45,7 @@ async fn channels_and_messages() {
     assert_eq!(nginx.zone_used().await, empty);
 }
 
-/// LIFE-15, LIFE-16: a text is stored once, whatever templates there are and whoever reads it.
+/// LIFE-15, LIFE-16, DIR-121: a text is stored once, whatever templates there are and whoever reads it.
 #[tokio::test]
 async fn templates() {
     let nginx = Nginx::builder()

@@ -37,6 +37,24 @@ async fn the_last_subscriber_leaves_a_channel_its_time() {
     assert!(nginx.channel("control").await.is_none(), "the older deadline came later");
 }
 
+/// PUB-77, DIR-180: with each publish the period starts again; others come and go meanwhile.
+#[tokio::test]
+async fn a_publish_gives_a_channel_its_time() {
+    let nginx = Nginx::builder().http("push_stream_channel_inactivity_time 2s;").start().await;
+    let published = std::cell::Cell::new(0);
+    for control in ["one", "two", "three"] {
+        nginx.publish_live(control, "x").await;
+        wait_for("a channel without publishes to go", || async {
+            published.set(published.get() + 1);
+            let busy = nginx.publish_live("busy", "x").await.json();
+            assert_eq!(busy["published_messages"], published.get(), "it was gone in between");
+            nginx.channel(control).await.is_none().then_some(())
+        })
+        .await;
+    }
+    nginx.wait_gone("busy").await;
+}
+
 /// DIR-73: an inactivity time of 0 is allowed.
 #[tokio::test]
 async fn no_inactivity_time_at_all() {
@@ -45,7 +63,8 @@ async fn no_inactivity_time_at_all() {
     nginx.wait_gone("brief").await;
 }
 
-/// LIFE-40, LIFE-42, LIFE-48, DIR-179: a message is not replayed once its time is over, and is removed.
+/// LIFE-40, LIFE-42, LIFE-48, DIR-179, PUB-76: a message is not replayed once its time is over, and is
+/// removed.
 #[tokio::test]
 async fn messages_expire() {
     let nginx = Nginx::builder()

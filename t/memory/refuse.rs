@@ -37,7 +37,8 @@ async fn fill(nginx: &Nginx) -> u64 {
     nginx.stat("stored_messages").await
 }
 
-/// LIFE-53, LIFE-54, LIFE-57, ADM-9, ADM-16, WS-40: whoever would need a new channel, in each mode.
+/// LIFE-53, LIFE-54, LIFE-57, ADM-9, ADM-16, WS-40, DIR-97: whoever would need a new channel, in each
+/// mode.
 #[tokio::test]
 async fn every_mode_is_refused_alike() {
     let nginx = full_zone().start().await;
@@ -161,4 +162,27 @@ async fn a_websocket_that_publishes() {
     assert_eq!(published().await, before);
     socket.send(0x88, &frame.payload).await;
     nginx.wait_stat("subscribers", 0).await;
+}
+
+/// DIR-147, PING-5: pings and timeouts take nothing of the zone, so that they come when it is full.
+#[tokio::test]
+async fn pings_and_timeouts_need_no_room() {
+    let nginx = full_zone()
+        .workers(1)
+        .http("push_stream_timeout_with_body on;")
+        .subscriber("pinged", "push_stream_ping_message_interval 100ms;")
+        .mode("long-polling", "brief", "push_stream_longpolling_connection_ttl 100ms;")
+        .start()
+        .await;
+    // The first subscriber of a worker takes room, the others do not.
+    let _first = nginx.stream("/sub/quiet").await;
+    fill(&nginx).await;
+    let used = nginx.zone_used().await;
+    let mut pinged = nginx.stream("/pinged/quiet").await;
+    for _ in 0..3 {
+        pinged.expect(" ").await;
+        let answer = nginx.get("/brief/quiet").await;
+        assert_eq!((answer.status, answer.text()), (200, "Timed out"));
+        assert_eq!(nginx.zone_used().await, used);
+    }
 }

@@ -147,3 +147,44 @@ async fn a_zone_filled_by_a_standstill() {
     })
     .await;
 }
+
+/// DEL-5, PUB-92, DIR-147: a DELETE is answered, and the channel gone, while a worker with subscribers of
+/// it stands still. The text waits in the zone until they have been told, no longer.
+#[tokio::test]
+async fn a_deletion_that_a_worker_hears_late() {
+    let nginx = Nginx::builder().workers(2).location("/pid", "return 200 $pid;").start().await;
+    let pids: Vec<_> = nginx.worker_pids().into_iter().collect();
+    let mut client = connection_to(&nginx, pids[0]).await;
+    let empty = nginx.zone_used().await;
+    let mut behind = connection_to(&nginx, pids[1]).await;
+    behind.request("GET /sub/d", &[]).await;
+    assert_eq!(behind.head().await.status(), 200);
+    let before = zone_used(&mut client).await;
+
+    send_signal(pids[1], libc::SIGSTOP);
+    let length = format!("Content-Length: {LARGE}");
+    client.request("DELETE /pub?id=d", &[&length]).await;
+    client.send(text(1)).await;
+    let answer = client.answer().await;
+    assert_eq!((answer.status(), answer.explanation()), (200, Some("Channel deleted.")));
+    client.request("GET /pub?id=d", &[]).await;
+    assert_eq!(client.answer().await.status(), 404);
+    let held = zone_used(&mut client).await;
+    assert!(held >= before + LARGE as u64, "{before} before, {held} while the text waits");
+    send_signal(pids[1], libc::SIGCONT);
+
+    behind.expect_chunk(format!("-2 d {}\n", text(1))).await;
+    assert_eq!(behind.chunk().await, None);
+    support::wait_for("the text to be let go of", || async {
+        (nginx.zone_used().await == empty).then_some(())
+    })
+    .await;
+}
+
+/// As the worker behind this connection tells it.
+async fn zone_used(client: &mut Raw) -> u64 {
+    client.request("GET /stats", &["Accept: text/plain; version=0.0.4"]).await;
+    let body = String::from_utf8(client.answer().await.body).expect("text");
+    let value = body.lines().find_map(|line| line.strip_prefix("push_stream_zone_used_bytes "));
+    value.and_then(|value| value.parse().ok()).expect("a number")
+}

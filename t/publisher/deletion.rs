@@ -20,7 +20,7 @@ async fn answers_to_delete() {
     nginx.delete("/pub?id=b.b3").await.assert_refused(200, DELETED);
 }
 
-/// PUB-86..89, PUB-75, DEL-1..3: the text is the body or the configured one, rendered through the
+/// PUB-86..89, PUB-75, DEL-1..3, DIR-144: the text is the body or the configured one, rendered through the
 /// subscriber's template as system message -2.
 #[tokio::test]
 async fn subscribers_are_told() {

@@ -51,7 +51,7 @@ async fn grammar() {
     }
 }
 
-/// PUB-23, PUB-24, PATH-10, PATH-11: nothing remains, so no id was given.
+/// PUB-23, PUB-24, PATH-10, PATH-11, DIR-164: nothing remains, so no id was given.
 #[tokio::test]
 async fn no_id() {
     let nginx = Nginx::start().await;
@@ -167,8 +167,8 @@ async fn length_limit() {
     assert!(!nginx.log_lines("channel id is larger than allowed").is_empty());
 }
 
-/// PUB-17, PUB-22, PATH-3: what nginx has decoded for a location's expression is decoded once more, a
-/// query argument once; of an argument given twice nginx takes the first.
+/// PUB-17, PUB-22, PATH-3, PATH-16: what nginx has decoded for a location's expression is decoded once
+/// more, a query argument once; of an argument given twice nginx takes the first.
 #[tokio::test]
 async fn captured_and_repeated() {
     let nginx = Nginx::builder()

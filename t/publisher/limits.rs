@@ -49,7 +49,7 @@ async fn the_limit_holds_across_workers() {
     assert_eq!((made, nginx.stat("channels").await), (5, 5));
 }
 
-/// PUB-79, PUB-80, PUB-82, LIFE-51..53: a text that does not fit is refused with 500 and an
+/// PUB-79, PUB-80, PUB-82, DIR-97, LIFE-51..53: a text that does not fit is refused with 500 and an
 /// explanation, small ones still go, and nothing half-made stays.
 #[tokio::test]
 async fn a_message_larger_than_the_zone() {
@@ -97,7 +97,34 @@ async fn room_for_some_of_the_channels() {
     assert_eq!(stream.line().await, format!("2 old {text}"));
 }
 
-/// PUB-4, PUB-32, PUB-40, PUB-78..82: a request that is refused changes no number.
+/// PUB-99: what subscribers get of a message may be larger than the zone. It is rendered in the memory of
+/// the workers that have them, and the publish knows nothing of it.
+#[tokio::test]
+async fn rendered_larger_than_the_zone() {
+    let template = format!("push_stream_message_template '{}';", "~text~".repeat(100));
+    let nginx = Nginx::builder()
+        .zone("256k")
+        .subscriber("hundredfold", &template)
+        .mode("eventsource", "es", &template)
+        .start()
+        .await;
+    let text = "x".repeat(10_000);
+    let hundredfold = text.repeat(100);
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        streams.push(nginx.stream("/hundredfold/a").await);
+    }
+    let mut events = nginx.stream("/es/a").await;
+    for n in 1..=2 {
+        assert_eq!(nginx.publish("a", &text).await.json()["published_messages"], n);
+        for stream in &mut streams {
+            assert!(stream.exactly(hundredfold.len()).await == hundredfold.as_bytes());
+        }
+    }
+    events.expect(format!(": \ndata: {hundredfold}\n\n")).await;
+}
+
+/// PUB-2, PUB-4, PUB-32, PUB-40, PUB-78..82: a request that is refused changes no number.
 #[tokio::test]
 async fn a_refusal_changes_nothing() {
     let nginx = Nginx::builder()

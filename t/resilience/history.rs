@@ -2,8 +2,8 @@
 
 use super::support::{self, Nginx, Raw};
 
-/// SUB-52: history is read from the store as the client takes it, so that it does not count; a live
-/// message that comes meanwhile waits for it.
+/// SUB-52, OLD-21: history is read from the store as the client takes it, so that it does not count; a
+/// live message that comes meanwhile waits for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_larger_than_the_bound() {
     let _alone = support::alone().await;

@@ -119,3 +119,26 @@ async fn a_successor_takes_the_place() {
     })
     .await;
 }
+
+/// STAT-27, the second half: of more workers than the zone has places for, those without one cannot list
+/// channels, and say so.
+#[tokio::test]
+async fn a_list_from_a_worker_without_a_place() {
+    let nginx = Nginx::builder()
+        .workers(40)
+        .zone("128k")
+        .expect_log("is too small for so many workers")
+        .start()
+        .await;
+    let (mut lists, mut refused) = (0, 0);
+    while lists == 0 || refused == 0 {
+        let answer = nginx.get("/stats?id=ALL").await;
+        match answer.status {
+            200 => lists += 1,
+            500 => refused += 1,
+            other => panic!("{other}"),
+        }
+        // The summary needs no place.
+        assert_eq!(workers(&nginx.stats().await).len(), 32);
+    }
+}

@@ -82,7 +82,7 @@ fn deletion_tells_every_worker_and_frees_at_once() {
 
 #[test]
 fn trash_is_shown_as_clients_know_it() {
-    // LIFE-32..36, 43, STAT-52..54: passes every 4 s, kept for more than 10 s.
+    // LIFE-32..36, 43, STAT-52..54, DIR-181: passes every 4 s, kept for more than 10 s.
     let bench = Bench::new(MIB);
     let a = bench.worker();
     for i in 0..3 {
