@@ -16,6 +16,7 @@ pub mod jsonp;
 pub mod metrics;
 pub mod padding;
 pub mod percent;
+pub mod room;
 pub mod statistics;
 pub mod template;
 pub mod websocket;

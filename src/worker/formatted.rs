@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::frames::{self, Frames};
 use crate::conf::{TemplateKind, TemplateRef};
 use crate::protocol::template::MessageView;
-use crate::protocol::{chunk, cursor, event, padding};
+use crate::protocol::{chunk, cursor, event, padding, room};
 use crate::store::MessageRef;
 
 /// How a subscriber's bytes are cut for its transport.
@@ -171,7 +171,7 @@ impl Pieces {
             (0, _) | (_, Framing::Plain | Framing::Frames(_)) => len,
             (len, Framing::Chunked) => chunk::framed_len(len),
         };
-        Pieces { framing, bytes: Vec::with_capacity(lens.iter().map(framed_len).sum()) }
+        Pieces { framing, bytes: room::with(lens.iter().map(framed_len).sum()) }
     }
 
     /// Adds a piece of exactly `len` bytes, unless that is none.

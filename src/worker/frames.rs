@@ -1,5 +1,6 @@
 //! What a WebSocket client gets, as frames.
 
+use crate::protocol::room;
 use crate::protocol::template::{MessageView, Template};
 use crate::protocol::websocket::deflate;
 use crate::protocol::websocket::frame::{self, Opcode};
@@ -49,7 +50,7 @@ impl Frames {
             return Vec::new();
         }
         let head_len = frame::header_len(len);
-        let mut bytes = Vec::with_capacity(head_len + len);
+        let mut bytes = room::with(head_len + len);
         // The opcode is known when the payload is there.
         frame::append_header(Opcode::Binary, false, len, &mut bytes);
         let opcode = payload(&mut bytes);

@@ -5,3 +5,4 @@ mod support;
 
 mod evict;
 mod refuse;
+mod workers;

@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::support::process::Pid;
+use crate::support::process::{Pid, limit_memory};
 use crate::support::{Nginx, in_time, wait_for};
 
 /// Temporary body files that the workers have open; nginx has unlinked most of them by then.
@@ -210,18 +210,6 @@ async fn bodies_over_a_reload() {
     assert!(told.rest().await.0 == text);
     wait_for("the old workers to end", || async { nginx.retiring_pids().is_empty().then_some(()) })
         .await;
-}
-
-/// How much a process may map beyond what it has; all it wants if none.
-fn limit_memory(pid: Pid, more: Option<u64>) {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
-    let line = status.lines().find(|line| line.starts_with("VmSize:")).expect("a VmSize line");
-    let kib: u64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a size");
-    let most = more.map_or(libc::RLIM_INFINITY, |more| kib * 1024 + more);
-    let limit = libc::rlimit { rlim_cur: most, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: prlimit reads `limit`; the process is a worker that this test started.
-    let done = unsafe { libc::prlimit(pid, libc::RLIMIT_AS, &limit, std::ptr::null_mut()) };
-    assert_eq!(done, 0, "prlimit");
 }
 
 /// PUB-98: a worker without memory for the body answers 500, keeps nothing of it, and goes on.

@@ -1,6 +1,7 @@
 //! Workers that come, go and die (STAT-56..62).
 
-use crate::support::{self, Answer, Nginx, next_second, wait_for, wait_within};
+use crate::support::process::limit_memory;
+use crate::support::{self, Answer, Client, Nginx, next_second, wait_for, wait_within};
 use crate::{FORMATS, pids, workers};
 
 /// STAT-56, STAT-57, STAT-58, LIFE-74, LIFE-75, LIFE-95: uptimes, and workers that come and go.
@@ -120,7 +121,31 @@ async fn a_successor_takes_the_place() {
     .await;
 }
 
-/// STAT-27, the second half: of more workers than the zone has places for, those without one cannot list
+/// STAT-27: a list for which the worker has no memory is answered 500, and the worker goes on.
+#[tokio::test]
+async fn a_list_larger_than_memory() {
+    let nginx = Nginx::builder().workers(1).zone("64m").expect_log("no memory for").start().await;
+    let mut client = Client::connect(nginx.port).await.expect("connect");
+    for n in 0..20_000 {
+        let target = format!("/live?id={n:x>300}");
+        assert_eq!(client.post(&target, "x").await.expect("an answer").status, 200);
+    }
+    let pids = nginx.worker_pids();
+    let worker = *pids.first().expect("a worker");
+    let len = nginx.get("/stats?id=ALL").await.body.len();
+    assert!(len > 6_000_000, "{len}");
+    limit_memory(worker, Some(4_000_000));
+    for format in ["application/json", "text/plain", "application/yaml", "application/xml"] {
+        let answer = nginx.call("GET", "/stats?id=ALL").header("Accept", format).send().await;
+        assert_eq!(answer.status, 500, "{format}");
+    }
+    assert_eq!(nginx.stat("channels").await, 20_000);
+    limit_memory(worker, None);
+    assert!(nginx.get("/stats?id=ALL").await.body.len() >= len);
+    assert_eq!(nginx.worker_pids(), pids);
+}
+
+/// STAT-27: of more workers than the zone has places for, those without one cannot list
 /// channels, and say so.
 #[tokio::test]
 async fn a_list_from_a_worker_without_a_place() {

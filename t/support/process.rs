@@ -59,3 +59,15 @@ pub fn send_signal(pid: Pid, signal: libc::c_int) {
 pub fn open_files(pid: Pid) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).expect("the process lives").count()
 }
+
+/// How much a process may map beyond what it has; all it wants if none.
+pub fn limit_memory(pid: Pid, more: Option<u64>) {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
+    let line = status.lines().find(|line| line.starts_with("VmSize:")).expect("a VmSize line");
+    let kib: u64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a size");
+    let most = more.map_or(libc::RLIM_INFINITY, |more| kib * 1024 + more);
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: prlimit reads `limit`; the process is a worker that this test started.
+    let done = unsafe { libc::prlimit(pid, libc::RLIMIT_AS, &limit, std::ptr::null_mut()) };
+    assert_eq!(done, 0, "prlimit");
+}

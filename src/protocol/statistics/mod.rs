@@ -10,6 +10,8 @@ mod samples;
 mod xml;
 mod yaml;
 
+use super::room;
+
 /// The counters of one channel (STAT-46..48).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelInfo<'a> {
@@ -120,6 +122,11 @@ impl Format {
     }
 }
 
+/// The most bytes of a channel in any format, but for its id.
+const MOST_OF_ITEM: usize = 512;
+/// The most that a byte of an id becomes.
+const MOST_OF_BYTE: usize = 6;
+
 /// Several channels, written as they are found (PUB-62..65, STAT-30..34, STAT-64).
 #[must_use = "a group that is not finished is cut short"]
 pub struct Group<'a> {
@@ -140,6 +147,7 @@ impl<'a> Group<'a> {
             self.out.extend_from_slice(self.encoder.between());
         }
         self.empty = false;
+        room::make(self.out, MOST_OF_ITEM + MOST_OF_BYTE * channel.id.len());
         self.encoder.item(channel, self.out);
     }
 
@@ -189,6 +197,22 @@ mod tests {
                 out,
                 [b"before", text(|out| format.channel(&info(b"a"), out)).as_bytes()].concat()
             );
+        }
+    }
+
+    #[test]
+    fn the_most_that_a_channel_becomes() {
+        let most = u64::MAX;
+        for format in [Format::Json, Format::Plain, Format::Yaml, Format::Xml] {
+            for byte in 0..=u8::MAX {
+                let id = [byte; 1000];
+                let info =
+                    ChannelInfo { id: &id, published: most, stored: most, subscribers: most };
+                let mut out = Vec::new();
+                format.encoder().item(&info, &mut out);
+                out.extend_from_slice(format.encoder().between());
+                assert!(out.len() <= MOST_OF_ITEM + MOST_OF_BYTE * id.len(), "{byte}");
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 use flate2::{Compress, Compression, FlushCompress};
 
 use super::extensions::{Offer, offers};
+use crate::protocol::room;
 
 /// The end of a flushed block, which is not sent (RFC 7692 section 7.2.1).
 pub const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
@@ -64,7 +65,7 @@ const LEVEL: u32 = 2;
 pub fn compress(payload: &[u8], out: &mut Vec<u8>) {
     let mut deflate = Compress::new(Compression::new(LEVEL), false);
     let begin = out.len();
-    out.reserve(payload.len() / 2 + 64);
+    room::make(out, payload.len() / 2 + 64);
     loop {
         let read = deflate.total_in() as usize;
         let done = deflate
@@ -73,7 +74,7 @@ pub fn compress(payload: &[u8], out: &mut Vec<u8>) {
         if done && out.len() < out.capacity() {
             break;
         }
-        out.reserve(out.len() - begin + 64);
+        room::make(out, out.len() - begin + 64);
     }
     debug_assert!(out.ends_with(&TAIL));
     out.truncate(out.len() - TAIL.len());

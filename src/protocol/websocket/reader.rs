@@ -9,6 +9,7 @@ use super::inflate::{self, InflateError, Inflation};
 use super::mask;
 use super::rules::{Rules, Violation};
 use super::utf8::Utf8;
+use crate::protocol::room;
 
 /// What a message costs, whatever becomes of it, as so many bytes.
 const MESSAGE: u64 = 64;
@@ -353,8 +354,8 @@ fn append(piece: &[u8], limit: u64, data: &mut Vec<u8>) {
     let need = data.len() + piece.len();
     if need > data.capacity() {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let room = need.max(data.capacity().saturating_mul(2).min(limit));
-        data.reserve_exact(room - data.len());
+        let capacity = need.max(data.capacity().saturating_mul(2).min(limit));
+        room::make_exactly(data, capacity - data.len());
     }
     data.extend_from_slice(piece);
 }
