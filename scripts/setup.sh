@@ -34,10 +34,17 @@ missing_packages() {
     esac
 }
 
+# has_libclang [ROOT]: the library that bindgen loads, which is not libclang-cpp, and the compiler's own
+# headers, without which it reads no header of C's.
 has_libclang() {
-    [[ -n ${LIBCLANG_PATH:-} ]] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null ||
-        compgen -G '/usr/lib*/libclang*.so*' >/dev/null ||
-        compgen -G '/usr/lib/*/libclang*.so*' >/dev/null
+    local root=${1:-} libraries headers
+    libraries=$(compgen -G "${LIBCLANG_PATH:-/nowhere}*/libclang*.so*"
+        compgen -G "$root/usr/lib/llvm-*/lib/libclang*.so*"
+        compgen -G "$root/usr/lib*/libclang*.so*"
+        compgen -G "$root/usr/lib/*/libclang*.so*") || true
+    headers=$(compgen -G "$root/usr/lib/llvm-*/lib/clang/*/include/stddef.h"
+        compgen -G "$root/usr/lib*/clang/*/include/stddef.h") || true
+    [[ -n $headers ]] && grep -qE '/libclang(-[^/]*)?\.so(\.[^/]*)?$' < <(grep -v -e '-cpp\.' <<<"$libraries")
 }
 
 # missing_lint_tools: rustfmt and clippy, by the names of Debian's packages.
