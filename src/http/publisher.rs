@@ -167,11 +167,7 @@ fn publish(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t 
     };
     let published = worker::publish(ids, &parts, exchange.location.store_messages, exchange.main);
     let published = match published {
-        Ok(published) if published.failed.is_none() => published,
-        Ok(published) => {
-            let error = published.failed.unwrap_or(StoreError::Full);
-            return fail(exchange, &ids[published.channels.len()..], text, error);
-        }
+        Ok(published) => published,
         Err(error) => return fail(exchange, ids, text, error),
     };
     if !exchange.location.channel_info_on_publish {

@@ -134,11 +134,8 @@ fn metrics(exchange: &Exchange<'_>, exposition: Exposition) -> Vec<u8> {
         ("eventsource", Mode::EventSource),
         ("websocket", Mode::WebSocket),
     ];
-    const CAUSES: [(&str, DropCause); 3] = [
-        ("slow_reader", DropCause::SlowReader),
-        ("memory", DropCause::Memory),
-        ("ttl", DropCause::Ttl),
-    ];
+    const CAUSES: [(&str, DropCause); 2] =
+        [("slow_reader", DropCause::SlowReader), ("memory", DropCause::Memory)];
     let now = exchange.zone.now();
     let totals = exchange.zone.totals(now);
     let worker = |worker: &WorkerTotals| metrics::Worker {

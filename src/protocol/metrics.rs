@@ -238,7 +238,7 @@ mod tests {
             stored: 9,
             messages_in_trash: 8,
             delivered: 7,
-            dropped: vec![("slow_reader", 4), ("ttl", 5)],
+            dropped: vec![("slow_reader", 4), ("memory", 5)],
             evicted: 6,
             used: 4096,
             free: 8192,
@@ -269,7 +269,7 @@ mod tests {
             "push_stream_subscribers{pid=\"11\",mode=\"streaming\"} 2\n\
              push_stream_subscribers{pid=\"11\",mode=\"websocket\"} 0\n\
              push_stream_subscribers{pid=\"12\",mode=\"streaming\"} 0\n",
-            "push_stream_messages_dropped_total{cause=\"ttl\"} 5\n",
+            "push_stream_messages_dropped_total{cause=\"memory\"} 5\n",
             "# TYPE push_stream_messages_evicted_total counter\npush_stream_messages_evicted_total 6\n",
             "# TYPE push_stream_zone_free_bytes gauge\npush_stream_zone_free_bytes 8192\n",
         ] {

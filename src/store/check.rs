@@ -155,6 +155,7 @@ impl Section<'_> {
         let mut tail = None;
         while let Some(at) = block {
             found.object(at, size_of::<MailBlock>())?;
+            ensure!(self.at(at).prev.get() == tail, "slot {i}: a block's previous one is wrong");
             tail = block;
             block = self.at(at).next.get();
         }

@@ -24,6 +24,7 @@ pub struct Mail<'z> {
     zone: &'z Zone,
     me: SlotId,
     messages: SmallVec<[Ref<Message>; MAIL_ENTRIES]>,
+    missed: u32,
     /// Messages that were looked at: only they are removed, should a panic end the worker's turn.
     seen: Cell<usize>,
 }
@@ -38,6 +39,11 @@ impl<'z> Mail<'z> {
             self.seen.set(i + 1);
             self.zone.message(message)
         })
+    }
+
+    /// Deliveries that this worker's subscribers missed while it was stuck, if it was until now.
+    pub fn missed(&self) -> u32 {
+        self.missed
     }
 
     /// Done with these; the next ones, under one hold of the lock.
@@ -56,6 +62,8 @@ impl Drop for Mail<'_> {
                 section.remove_mail(section.slot(self.me));
                 section.commit();
             }
+            section.set(&section.slot(self.me).mail_lent, 0);
+            section.commit();
         }
     }
 }
@@ -79,7 +87,7 @@ impl Zone {
     /// that never came.
     pub fn has_mail(&self, me: SlotId) -> bool {
         let slot = self.slot(me);
-        slot.mail_count.get() != 0 || self.has_notice(me)
+        slot.mail_count.get() != 0 || slot.stuck.get() != 0 || self.has_notice(me)
     }
 
     /// The first messages of this worker's mailbox. From here on a publisher wakes it again.
@@ -94,9 +102,12 @@ impl Zone {
             section.remove_mail(slot);
             section.commit();
         }
+        let messages = section.read_mail(slot, MAIL_ENTRIES);
         section.set(&slot.signalled, 0);
+        section.set(&slot.mail_lent, messages.len() as u32);
+        let missed = section.take_missed(slot);
         section.commit();
-        Mail { zone: self, me, messages: section.read_mail(slot, MAIL_ENTRIES), seen: Cell::new(0) }
+        Mail { zone: self, me, messages, missed, seen: Cell::new(0) }
     }
 
     /// Whether channels were deleted under this worker's subscribers. Looks without the lock: what was

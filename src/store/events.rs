@@ -212,10 +212,8 @@ impl Section<'_> {
         self.enter_history(events, message);
         for node in self.items::<OfChannel>(&c.nodes) {
             let n = self.at(node);
-            match self.post(n, message, true) {
-                Posted::Wake => self.wake(SlotId::new(n.slot.get() as usize)),
-                Posted::Queued => {}
-                Posted::Refused { .. } => self.count_missed(n),
+            if self.post(n, message) == Posted::Wake {
+                self.wake(SlotId::new(n.slot.get() as usize));
             }
         }
         self.release(message);

@@ -19,8 +19,8 @@
 //! way before its publish begins.
 //!
 //! **In vain.** A message that is in a mailbox, in a page that is being formatted or under a bookmark leaves
-//! its history and is free when the last of them is done with it; others go meanwhile. A worker that
-//! takes its mail too slowly keeps its share and little more (`mailbox.rs`). Places are of a size: it may need
+//! its history and is free when the last of them is done with it; others go meanwhile. A worker that is
+//! stuck keeps its share and little more (`stuck.rs`). Places are of a size: it may need
 //! many messages until a page, or enough pages in a row, are free. Before more than a slice is evicted,
 //! one looks whether there could be room at all: objects that are no messages never go (`could_fit`). What
 //! is published while room is made is younger than all that may go, so that comes to an end.
@@ -141,12 +141,6 @@ impl Section<'_> {
             _ = self.made_room(now, trial);
             self.undo();
         }
-    }
-
-    /// Less than half is left, where messages make room: what one worker may hold is bounded.
-    pub fn is_short(&self) -> bool {
-        let pages = self.geometry().plan().pages;
-        self.evicts() && (self.root().free_pages.get() as usize) < pages / 2
     }
 
     /// Allocations that one step may try, for all the words that each of them changes.

@@ -1,4 +1,4 @@
-//! What lies in the zone: layout version 4.
+//! What lies in the zone: layout version 5.
 //!
 //! ```text
 //! Root | slots | journal | index buckets | page table | pages ...
@@ -15,7 +15,7 @@ use super::robust::RobustMutex;
 /// First word of every zone: `ngxpstrm`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ngxpstrm");
 /// Changes whenever an older or newer module would misread the zone.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Bytes in a page of the zone's own allocator; nothing to do with the machine's pages.
 pub const PAGE: usize = 4096;
@@ -180,8 +180,12 @@ pub struct Slot {
     pub mail_first: Cell32,
     pub mail_end: Cell32,
     pub mail_count: Cell32,
-    /// 1 while messages are being refused because the mailbox holds too much.
-    pub overflowing: Cell32,
+    /// Entries at its front that the worker is reading without the lock.
+    pub mail_lent: Cell32,
+    /// 1: the worker has not taken its mail for long; `stuck.rs`.
+    pub stuck: Cell32,
+    /// Deliveries that its subscribers have missed since.
+    pub missed: Cell32,
     /// Zone bytes of the messages in the mailbox.
     pub mail_bytes: Cell64,
 
@@ -290,7 +294,7 @@ pub const MAIL_ENTRIES: usize = 30;
 #[repr(C)]
 pub struct MailBlock {
     pub next: Link<MailBlock>,
-    pub flags: Cell32,
+    pub prev: Link<MailBlock>,
     pub entries: [Link<Message>; MAIL_ENTRIES],
 }
 

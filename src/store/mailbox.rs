@@ -13,14 +13,9 @@ use super::alloc::Full;
 use super::layout::{MAIL_ENTRIES, MailBlock, Message, Node, PAGE, Slot};
 use super::memory::Ref;
 use super::section::Section;
-use super::slots::DropCause;
 
 /// Blocks that are tried to take in one step, within what the journal holds (`section.rs`).
 const TRIED: usize = 8;
-
-/// A worker may keep this part of the zone waiting in its mailbox; beyond it, unstored messages are not
-/// put there any more, nor stored ones where they would push out everybody's histories.
-const SHARE: u64 = 4;
 
 /// What became of a message offered to a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +24,8 @@ pub enum Posted {
     Wake,
     /// A wake-up is on its way already.
     Queued,
-    /// Not put there: the worker takes its messages too slowly. True if this is the first.
-    Refused { first: bool },
+    /// Not put there: the worker is stuck and holds its share. True if it is the first that it misses.
+    Missed { first: bool },
 }
 
 impl Section<'_> {
@@ -43,7 +38,7 @@ impl Section<'_> {
         let block = self.allocate::<MailBlock>(size_of::<MailBlock>())?;
         let b = self.at(block);
         b.next.store(None);
-        b.flags.store(0);
+        b.prev.store(slot.mail_tail.get());
         b.entries.iter().for_each(|entry| entry.store(None));
         match slot.mail_tail.get() {
             Some(tail) => self.link(&self.at(tail).next, Some(block)),
@@ -83,15 +78,11 @@ impl Section<'_> {
     }
 
     /// Puts a message for a node into its worker's mailbox, which has room.
-    pub fn post(&self, node: &Node, message: Ref<Message>, stored: bool) -> Posted {
+    pub fn post(&self, node: &Node, message: Ref<Message>) -> Posted {
         let slot = &self.slots()[node.slot.get() as usize];
         let bytes = self.message_bytes(message);
-        let too_much = slot.mail_bytes.get() + bytes > self.memory().len() as u64 / SHARE;
-        let refusable = !stored || self.is_short();
-        if refusable && too_much && slot.mail_count.get() != 0 {
-            let first = slot.overflowing.get() == 0;
-            self.set(&slot.overflowing, 1);
-            return Posted::Refused { first };
+        if slot.stuck.get() != 0 && self.is_too_much(slot.mail_bytes.get() + bytes) {
+            return Posted::Missed { first: self.count_missed(node) };
         }
         let Some(tail) = slot.mail_tail.get() else { unreachable!("room was made") };
         let end = slot.mail_end.get();
@@ -107,13 +98,6 @@ impl Section<'_> {
         } else {
             Posted::Queued
         }
-    }
-
-    /// The subscribers of a node do not get a message, because its worker's mailbox refused it.
-    pub fn count_missed(&self, node: &Node) {
-        let slot = &self.slots()[node.slot.get() as usize];
-        let missed = u64::from(node.subscribers.get());
-        self.add64(&slot.dropped[DropCause::Memory as usize], missed);
     }
 
     /// The first entries of a mailbox, at most as many as the page of a caller.
@@ -144,6 +128,7 @@ impl Section<'_> {
         if first == MAIL_ENTRIES {
             let Some(next) = self.at(head).next.get() else { unreachable!("entries remain") };
             self.link(&slot.mail_head, Some(next));
+            self.link(&self.at(next).prev, None);
             self.free(head);
             (block, first) = (next, 0);
         }
@@ -164,12 +149,48 @@ impl Section<'_> {
     /// An empty mailbox keeps one block, so that the next publish needs none.
     fn rewind(&self, slot: &Slot, block: Ref<MailBlock>) {
         if let Some(next) = self.at(block).next.get() {
-            self.free(block);
             self.link(&slot.mail_head, Some(next));
+            self.link(&self.at(next).prev, None);
+            self.free(block);
         }
         self.set(&slot.mail_first, 0);
         self.set(&slot.mail_end, 0);
-        self.set(&slot.overflowing, 0);
+    }
+
+    /// Removes the last entry, which there is.
+    pub fn remove_newest(&self, slot: &Slot) -> Ref<Message> {
+        let Some(mut block) = slot.mail_tail.get() else { unreachable!("entries remain") };
+        let mut end = slot.mail_end.get() as usize;
+        let mut unused = None;
+        if end == 0 {
+            // Room was made, and then no entry put there.
+            unused = Some(block);
+            let Some(prev) = self.at(block).prev.get() else { unreachable!("entries remain") };
+            self.link(&self.at(prev).next, None);
+            self.link(&slot.mail_tail, Some(prev));
+            (block, end) = (prev, MAIL_ENTRIES);
+        }
+        let entry = &self.at(block).entries[end - 1];
+        let Some(message) = entry.get() else { unreachable!("a mailbox entry is empty") };
+        self.link(entry, None);
+        self.set(&slot.mail_end, end as u32 - 1);
+        self.sub(&slot.mail_count, 1);
+        self.sub64(&slot.mail_bytes, self.message_bytes(message));
+        if slot.mail_count.get() == 0 {
+            self.keep_one(slot, block);
+        }
+        unused.into_iter().for_each(|block| self.free(block));
+        message
+    }
+
+    /// Of an empty mailbox, this block, which is its last.
+    fn keep_one(&self, slot: &Slot, last: Ref<MailBlock>) {
+        let used_up = slot.mail_head.get().filter(|head| *head != last);
+        self.link(&slot.mail_head, Some(last));
+        self.link(&self.at(last).prev, None);
+        self.set(&slot.mail_first, 0);
+        self.set(&slot.mail_end, 0);
+        used_up.into_iter().for_each(|block| self.free(block));
     }
 
     /// Frees the block that an empty mailbox keeps.

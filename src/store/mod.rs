@@ -16,7 +16,7 @@
 //! the slot's life mutex any more (`slots.rs`).
 //!
 //! From here down: `publish`, `subscribe`, `poll`, `history`, `delivery`, `delete`, `sweep`, `slots`,
-//! `events`, `report` are the operations, `evict` what they do when the zone is full; `since`,
+//! `events`, `stuck`, `report` are the operations, `evict` what they do when the zone is full; `since`,
 //! `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `clock`, `trash` the parts they are made
 //! of; `section`, `alloc`, `pages`, `list`, `layout`, `flags`, `memory`, `robust` the ground.
 
@@ -49,6 +49,7 @@ mod section;
 mod since;
 mod slots;
 mod stamp;
+mod stuck;
 mod subscribe;
 mod sweep;
 #[cfg(test)]
@@ -71,6 +72,7 @@ pub use self::report::{ChannelInfo, Totals, WorkerInfo};
 pub use self::since::Since;
 pub use self::slots::{DropCause, Mode, NoSlot, Reclaimed};
 pub use self::stamp::Stamp;
+pub use self::stuck::{STUCK_AFTER, TakenBack};
 pub use self::subscribe::{JoinItem, JoinRules, Joined, Subscription, Subscriptions};
 pub use self::sweep::Swept;
 
@@ -184,7 +186,7 @@ pub struct MessageRef<'a> {
 pub struct SlotId(u16);
 
 impl SlotId {
-    fn new(index: usize) -> Self {
+    pub(crate) fn new(index: usize) -> Self {
         Self(index as u16)
     }
 

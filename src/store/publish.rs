@@ -1,14 +1,16 @@
 //! Publishing: reserve everything, copy the text, then one step per channel.
 //!
 //! The first section finds or creates the channels and takes a draft for each. The text is copied
-//! without the lock. In the second, each channel is one step: id, stamp, history and every mailbox entry
-//! commit together, so stamp order is history order is mailbox order over all channels. Before the first
-//! step nothing is visible and everything is taken back on failure; a committed step stays.
+//! without the lock. The second makes sure that everything is still there, and room in all mailboxes
+//! besides; what went meanwhile is made again, and if that needs a text, the text is copied first. Then each
+//! channel is one step, which cannot fail: id, stamp, history and every mailbox entry commit together, so
+//! stamp order is history order is mailbox order over all channels. Before the first of these steps
+//! nothing is visible and everything is taken back on failure; a committed step stays.
 
 use smallvec::SmallVec;
 
 use super::evict::message_size;
-use super::layout::{Channel, ChannelFlags, Message};
+use super::layout::{Channel, Message};
 use super::list::OfChannel;
 use super::mailbox::Posted;
 use super::memory::Ref;
@@ -39,10 +41,8 @@ pub struct Published {
     pub channels: SmallVec<[ChannelInfo; 1]>,
     /// Workers to wake. Some of a publish that failed on a later channel are here too.
     pub wake: Wake,
-    /// Workers that from now on get no unstored messages, because too much waits for them.
-    pub overflowing: Wake,
-    /// Why not all channels were published to.
-    pub failed: Option<StoreError>,
+    /// Workers that are stuck and from now on miss messages.
+    pub stuck: Wake,
 }
 
 /// Names its channel by id and holds only what the worker's slot knows of: a process may be killed
@@ -54,15 +54,11 @@ struct Target<'a> {
     only: Option<Ref<Channel>>,
     /// None: nobody would ever read it.
     draft: Option<Ref<Message>>,
+    /// What it names, as [`Section::complete`] has found it under the same hold of the lock.
+    found: Option<Ref<Channel>>,
 }
 
 type Targets<'a> = SmallVec<[Target<'a>; 1]>;
-
-enum Step {
-    Done,
-    /// The first subscriber came while there was no reason for a draft: there is one now, to be filled.
-    Fill(Ref<Message>),
-}
 
 impl Target<'_> {
     fn means(&self, channel: Ref<Channel>) -> bool {
@@ -73,8 +69,7 @@ impl Target<'_> {
 impl Zone {
     /// Publishes one text to each of the channels, creating those that are missing (PUB-46..50).
     ///
-    /// An error means that nothing happened. With several channels, memory can still run out on the way;
-    /// then `Published::failed` says so and the earlier channels have the message (PUB-53).
+    /// An error means that nothing happened, in none of the channels (PUB-53).
     pub fn publish(&self, ids: &[&[u8]], publish: &Publish<'_>) -> Result<Published, StoreError> {
         let count = self.drafts_wanted(ids, publish);
         self.with_room(message_size(&publish.parts), count, publish.now, || {
@@ -102,8 +97,7 @@ impl Zone {
     /// not made again, and one of the same name that came after it is another (WS-97). The events channel
     /// is left alone (WS-93).
     ///
-    /// An error means that nothing happened (WS-100). As with [`Zone::publish`], channels that nobody is on
-    /// may still fail on the way.
+    /// An error means that nothing happened (WS-100).
     pub fn publish_existing(
         &self,
         channels: &[(Ref<Channel>, &[u8])],
@@ -122,38 +116,20 @@ impl Zone {
         publish: &Publish<'_>,
         mut published: Published,
     ) -> Result<Published, StoreError> {
-        for draft in targets.iter().filter_map(|target| target.draft) {
-            self.copy_in(draft, &publish.parts);
-        }
-        let mut section = self.enter();
-        let check = || section.check_mail_room(&targets);
-        if targets.len() > 1 && section.made_room(publish.now, check).is_err() {
-            section.abandon_all(publish.me, &targets);
-            return Err(StoreError::Full);
-        }
-        for target in &mut targets {
-            if published.failed.is_some() {
-                section.abandon(publish.me, target);
-                continue;
-            }
-            let mut step = section.publish_one(target, publish, &mut published);
-            while let Ok(Step::Fill(draft)) = step {
+        let mut drafts: SmallVec<[_; 1]> =
+            targets.iter().filter_map(|target| target.draft).collect();
+        loop {
+            drafts.iter().for_each(|draft| self.copy_in(*draft, &publish.parts));
+            let section = self.enter();
+            drafts = section.complete(&mut targets, publish)?;
+            if drafts.is_empty() {
+                for target in &targets {
+                    section.publish_one(target, publish, &mut published);
+                }
                 section.take_wake(&mut published.wake);
-                drop(section);
-                self.copy_in(draft, &publish.parts);
-                section = self.enter();
-                step = section.publish_one(target, publish, &mut published);
+                return Ok(published);
             }
-            if let Err(error) = step {
-                section.undo();
-                section.abandon(publish.me, target);
-                published.failed = Some(error);
-            }
-        }
-        section.take_wake(&mut published.wake);
-        match published.failed {
-            Some(error) if published.channels.is_empty() => Err(error),
-            _ => Ok(published),
+            section.take_wake(&mut published.wake);
         }
     }
 
@@ -168,6 +144,7 @@ impl Zone {
             return Err(StoreError::EventsChannel);
         }
         section.discard_drafts(publish.me);
+        section.is_here(publish.me);
         let created = section.create_missing(ids, publish.limits, publish.now)?;
         let mut targets = Targets::new();
         for id in ids {
@@ -191,6 +168,7 @@ impl Zone {
     ) -> Result<Targets<'a>, StoreError> {
         let section = self.enter();
         section.discard_drafts(publish.me);
+        section.is_here(publish.me);
         let mut targets = Targets::new();
         for &(channel, id) in channels {
             if section.find(id) == Some(channel) && !section.names_events(id) {
@@ -264,7 +242,7 @@ impl Section<'_> {
         match wanted.then(|| self.made_room(publish.now, draft)).transpose() {
             Ok(draft) => {
                 self.commit();
-                targets.push(Target { id, hash: self.hash(id), only, draft });
+                targets.push(Target { id, hash: self.hash(id), only, draft, found: None });
                 Ok(())
             }
             Err(Full) => {
@@ -275,13 +253,82 @@ impl Section<'_> {
         }
     }
 
+    /// Makes sure, after a while without the lock, that each target has its channel and what its message
+    /// needs, and that there is room in the mailboxes of all. Drafts whose text must be copied first: somebody
+    /// subscribed while there was no reason for them. On failure everything is taken back.
+    fn complete(
+        &self,
+        targets: &mut Targets<'_>,
+        publish: &Publish<'_>,
+    ) -> Result<SmallVec<[Ref<Message>; 1]>, StoreError> {
+        targets.retain(|target| {
+            let is_gone = target.only.is_some() && self.named_by(target).is_none();
+            if is_gone {
+                self.abandon(publish.me, target);
+            }
+            !is_gone
+        });
+        let mut created = SmallVec::<[_; 4]>::new();
+        let completed = self.complete_all(targets, publish, &mut created);
+        completed.inspect_err(|_| {
+            self.undo();
+            self.abandon_all(publish.me, targets);
+            self.uncreate_all(&created, publish.now);
+        })
+    }
+
+    fn complete_all(
+        &self,
+        targets: &mut Targets<'_>,
+        publish: &Publish<'_>,
+        created: &mut SmallVec<[Ref<Channel>; 4]>,
+    ) -> Result<SmallVec<[Ref<Message>; 1]>, StoreError> {
+        let mut unfilled = SmallVec::new();
+        for target in targets.iter_mut() {
+            let channel = match self.named_by(target) {
+                Some(channel) => channel,
+                None => {
+                    let create = || self.create_channel(target.id, publish.limits, publish.now);
+                    let channel = self.made_room(publish.now, create)?;
+                    self.settle();
+                    created.push(channel);
+                    channel
+                }
+            };
+            if self.is_events(channel) {
+                return Err(StoreError::EventsChannel);
+            }
+            target.found = Some(channel);
+            if target.draft.is_none() && self.at(channel).nodes.head.get().is_some() {
+                let draft = || self.draft(publish.me, &publish.parts);
+                let draft = self.made_room(publish.now, draft)?;
+                self.commit();
+                target.draft = Some(draft);
+                unfilled.push(draft);
+            }
+        }
+        match &targets[..] {
+            [target] => self.make_room_in_mailboxes(target, publish.now)?,
+            _ => self.made_room(publish.now, || self.check_mail_room(targets))?,
+        }
+        Ok(unfilled)
+    }
+
+    fn named_by(&self, target: &Target<'_>) -> Option<Ref<Channel>> {
+        self.find_hashed(target.id, target.hash).filter(|channel| target.means(*channel))
+    }
+
+    fn make_room_in_mailboxes(&self, target: &Target<'_>, now: u64) -> Result<(), Full> {
+        let Some(channel) = target.found else { unreachable!("it was found") };
+        let mut nodes = self.items::<OfChannel>(&self.at(channel).nodes);
+        nodes.try_for_each(|node| self.made_room(now, || self.make_mail_room(self.slot_of(node))))
+    }
+
     /// Whether each worker can be told of all the messages: their drafts may have taken what its mailbox
     /// needs.
     fn check_mail_room(&self, targets: &[Target<'_>]) -> Result<(), Full> {
         let mut workers: Vec<SlotId> = Vec::new();
-        for target in targets {
-            let channel = self.find_hashed(target.id, target.hash);
-            let Some(channel) = channel.filter(|found| target.means(*found)) else { continue };
+        for channel in targets.iter().filter_map(|target| target.found) {
             let nodes = self.items::<OfChannel>(&self.at(channel).nodes);
             workers.extend(nodes.map(|node| SlotId::new(self.at(node).slot.get() as usize)));
         }
@@ -301,39 +348,12 @@ impl Section<'_> {
         }
     }
 
-    fn publish_one(
-        &self,
-        target: &mut Target<'_>,
-        publish: &Publish<'_>,
-        published: &mut Published,
-    ) -> Result<Step, StoreError> {
-        let channel = match self.find_hashed(target.id, target.hash) {
-            Some(channel) if target.means(channel) => channel,
-            _ if target.only.is_some() => {
-                self.abandon(publish.me, target);
-                return Ok(Step::Done);
-            }
-            _ => {
-                let channel = self.made_room(publish.now, || {
-                    self.create_channel(target.id, publish.limits, publish.now)
-                })?;
-                self.settle();
-                channel
-            }
-        };
-        let c = self.at(channel);
-        if c.flags().contains(ChannelFlags::EVENTS) {
-            return Err(StoreError::EventsChannel);
-        }
-        if target.draft.is_none() && c.nodes.head.get().is_some() {
-            let draft = || self.draft(publish.me, &publish.parts);
-            let draft = self.made_room(publish.now, draft)?;
-            self.commit();
-            target.draft = Some(draft);
-            return Ok(Step::Fill(draft));
-        }
-        for node in self.items::<OfChannel>(&c.nodes) {
-            self.made_room(publish.now, || self.make_mail_room(self.slot_of(node)))?;
+    /// Publishes to a target that is complete, under the same hold of the lock.
+    fn publish_one(&self, target: &Target<'_>, publish: &Publish<'_>, published: &mut Published) {
+        let Some(channel) = target.found else { unreachable!("it was found") };
+        for node in self.items::<OfChannel>(&self.at(channel).nodes) {
+            let made = self.make_mail_room(self.slot_of(node));
+            made.expect("room was made sure of");
         }
 
         let stamp = self.next_place(channel, publish.now);
@@ -350,14 +370,13 @@ impl Section<'_> {
             if publish.store {
                 self.enter_history(channel, message);
             }
-            self.post_to_all(channel, message, publish, published);
+            self.post_to_all(channel, message, published);
             self.release(message);
         }
         self.commit();
 
         self.trim(channel, publish.limits.max_stored, publish.now);
         published.channels.push(self.info(channel));
-        Ok(Step::Done)
     }
 
     /// Drops the oldest messages of a channel that stores too many (LIFE-41), of which there is one unless
@@ -373,25 +392,14 @@ impl Section<'_> {
         }
     }
 
-    fn post_to_all(
-        &self,
-        channel: Ref<Channel>,
-        message: Ref<Message>,
-        publish: &Publish<'_>,
-        published: &mut Published,
-    ) {
+    fn post_to_all(&self, channel: Ref<Channel>, message: Ref<Message>, published: &mut Published) {
         for node in self.items::<OfChannel>(&self.at(channel).nodes) {
             let n = self.at(node);
             let worker = SlotId::new(n.slot.get() as usize);
-            match self.post(n, message, publish.store) {
+            match self.post(n, message) {
                 Posted::Wake => published.wake.push(worker),
-                Posted::Queued => {}
-                Posted::Refused { first } => {
-                    self.count_missed(n);
-                    if first {
-                        published.overflowing.push(worker);
-                    }
-                }
+                Posted::Missed { first: true } => published.stuck.push(worker),
+                Posted::Missed { first: false } | Posted::Queued => {}
             }
         }
     }

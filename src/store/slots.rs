@@ -27,10 +27,8 @@ pub enum Mode {
 pub enum DropCause {
     /// The subscriber read too slowly.
     SlowReader = 0,
-    /// The worker's mailbox held too much of the zone.
+    /// The worker was stuck and what waited for it took too much of the zone.
     Memory = 1,
-    /// The message expired before it could be sent.
-    Ttl = 2,
 }
 
 /// Every slot is taken by a living worker: the zone is too small for so many.
@@ -190,7 +188,9 @@ impl Section<'_> {
         } else if slot.state() != SlotState::Free {
             self.drop_mailbox(slot);
             self.fold_counts(slot);
-            self.set(&slot.signalled, 0);
+            for word in [&slot.signalled, &slot.mail_lent, &slot.stuck, &slot.missed] {
+                self.set(word, 0);
+            }
             self.set(&slot.state, SlotState::Free as u32);
         } else {
             return false;

@@ -261,7 +261,7 @@ impl Section<'_> {
         &self.slots()[self.at(node).slot.get() as usize]
     }
 
-    fn node_of(&self, me: SlotId, channel: Ref<Channel>) -> Option<Ref<Node>> {
+    pub fn node_of(&self, me: SlotId, channel: Ref<Channel>) -> Option<Ref<Node>> {
         self.items::<OfChannel>(&self.at(channel).nodes)
             .find(|&node| self.at(node).slot.get() as usize == me.index())
     }

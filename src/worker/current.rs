@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::compressed::Compressed;
 use super::eviction::Evictions;
 use super::leaving::Departure;
+use super::mailbox_watch::Watch;
 use super::registry::{Membership, Registry};
 use super::subscriber::Subscriber;
 use crate::ngx_ext::event::Event;
@@ -40,6 +41,8 @@ pub struct Worker {
     pub(super) live: Cell<usize>,
     pub(super) departure: Departure,
     pub(super) evictions: Evictions,
+    /// Of all workers' mailboxes.
+    pub(super) watch: Watch,
     /// Takes the mail in the next turn of the event loop.
     pub(super) later: Event,
     /// Looks at the mailbox without having been woken.

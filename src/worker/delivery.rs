@@ -24,6 +24,7 @@ impl Worker {
         let mut messages = 0;
         let mut bytes = 0;
         let mut mail = self.zone.mail(self.me);
+        self.tell_missed(mail.missed());
         let mut enough = mail.is_empty();
         while !enough {
             for message in mail.messages() {

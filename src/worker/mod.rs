@@ -17,6 +17,7 @@ pub mod direct;
 pub mod envelope;
 pub mod formatted;
 pub mod frames;
+pub mod mailbox_watch;
 pub mod outbox;
 pub mod pace;
 
@@ -48,6 +49,8 @@ mod registry;
 mod sending;
 #[cfg(feature = "nginx")]
 mod sink;
+#[cfg(feature = "nginx")]
+mod stuck;
 #[cfg(feature = "nginx")]
 mod subscribe;
 #[cfg(feature = "nginx")]

@@ -8,6 +8,7 @@ use nginx_sys::{ngx_cycle_t, ngx_event_t};
 use super::compressed::Compressed;
 use super::eviction::Evictions;
 use super::leaving::Departure;
+use super::mailbox_watch::Watch;
 use super::registry::Registry;
 use super::{CURRENT, Worker, direct, events, leaving, now, pace, upgrade, wakeup};
 use crate::conf::{self, MemoryFull};
@@ -70,6 +71,7 @@ impl Worker {
         }
         self.retry_events();
         self.reclaim_dead();
+        self.watch_mailboxes();
         self.check_successors();
         self.check_replaced();
         self.tell_evictions(b"");
@@ -206,6 +208,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
             live: Cell::new(0),
             departure: Departure::new(span, (*cycle).log),
             evictions: Evictions::default(),
+            watch: Watch::default(),
             later: event(drain_later),
             looking: event(look).keeps_worker(),
             housekeeping: event(keep_house),

@@ -5,7 +5,7 @@ use super::current::{Worker, now};
 use super::wakeup;
 use crate::conf::Main;
 use crate::ngx_ext::guard::cycle_log;
-use crate::ngx_ext::log::{self, Level, Quoted};
+use crate::ngx_ext::log::{self, Level};
 use crate::store::{Channel, Limits, Parts, Publish, Published, Ref, SlotId, StoreError, Wake};
 
 /// Publishes to each of the channels (PUB-46..50).
@@ -50,9 +50,8 @@ impl Worker {
         let publish = Publish { me: self.me, parts: *parts, store, limits, now: now() };
         let published = self.zone.publish_existing(channels, &publish);
         self.tell_evictions(first);
-        let published = published?;
-        self.published(first, &published, store);
-        published.failed.map_or(Ok(()), Err)
+        self.published(first, &published?);
+        Ok(())
     }
 
     fn publish(
@@ -66,22 +65,14 @@ impl Worker {
         let published = self.zone.publish(ids, &publish);
         self.tell_evictions(ids[0]);
         let published = published?;
-        self.published(ids[0], &published, store);
+        self.published(ids[0], &published);
         Ok(published)
     }
 
     /// Wakes those who have mail now, and says who does not take it.
-    fn published(&self, first: &[u8], published: &Published, store: bool) {
+    fn published(&self, first: &[u8], published: &Published) {
         self.wake(&published.wake);
-        for slot in &published.overflowing {
-            let pid = self.zone.pid_of(*slot);
-            warn(format_args!(
-                "push stream module: worker {pid} takes its messages too slowly, it gets no {} until it \
-                 has caught up; seen publishing to channel {}",
-                if store { "more" } else { "unstored ones" },
-                Quoted(first)
-            ));
-        }
+        published.stuck.iter().for_each(|slot| self.tell_stuck(*slot, first));
     }
 
     /// Wakes the workers that the store says something waits for.
@@ -100,7 +91,7 @@ impl Worker {
     }
 }
 
-fn warn(line: std::fmt::Arguments<'_>) {
+pub(super) fn warn(line: std::fmt::Arguments<'_>) {
     // SAFETY: the log of the running cycle.
     unsafe { log::write(Level::Warn, cycle_log(), line) }
 }

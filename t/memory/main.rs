@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bursts;
 mod evict;
 mod refuse;
 mod workers;

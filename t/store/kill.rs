@@ -30,9 +30,11 @@ struct Scenario {
     events: bool,
     /// The oldest messages make room.
     evicts: bool,
+    /// Processes take others for stuck, whether or not they are.
+    stuck: bool,
 }
 
-const SCENARIOS: [Scenario; 6] = [
+const SCENARIOS: [Scenario; 7] = [
     Scenario {
         name: "kills_with_room",
         zone: 24 << 20,
@@ -40,6 +42,7 @@ const SCENARIOS: [Scenario; 6] = [
         kills_in_round: 50,
         events: false,
         evicts: false,
+        stuck: false,
     },
     Scenario {
         name: "kills_in_a_full_zone",
@@ -48,6 +51,7 @@ const SCENARIOS: [Scenario; 6] = [
         kills_in_round: 30,
         events: false,
         evicts: false,
+        stuck: false,
     },
     Scenario {
         name: "kills_with_events",
@@ -56,6 +60,7 @@ const SCENARIOS: [Scenario; 6] = [
         kills_in_round: 40,
         events: true,
         evicts: false,
+        stuck: false,
     },
     Scenario {
         name: "kills_with_events_in_a_full_zone",
@@ -64,6 +69,7 @@ const SCENARIOS: [Scenario; 6] = [
         kills_in_round: 20,
         events: true,
         evicts: false,
+        stuck: false,
     },
     Scenario {
         name: "kills_with_eviction",
@@ -72,6 +78,7 @@ const SCENARIOS: [Scenario; 6] = [
         kills_in_round: 30,
         events: false,
         evicts: true,
+        stuck: false,
     },
     Scenario {
         name: "kills_with_eviction_and_events",
@@ -80,6 +87,16 @@ const SCENARIOS: [Scenario; 6] = [
         kills_in_round: 20,
         events: true,
         evicts: true,
+        stuck: false,
+    },
+    Scenario {
+        name: "kills_with_stuck_workers",
+        zone: 256 << 10,
+        kills: 600,
+        kills_in_round: 30,
+        events: false,
+        evicts: false,
+        stuck: true,
     },
 ];
 
@@ -149,6 +166,7 @@ fn filters(arguments: &[String]) -> Vec<&str> {
 fn run(scenario: &Scenario, seed: u64) -> Result<String, String> {
     let kills = from_environment("PUSH_STREAM_KILLS").unwrap_or(scenario.kills);
     process::set_evicting(scenario.evicts);
+    process::set_stuck(scenario.stuck);
     let mut parent = Parent::new(scenario.zone, seed, scenario.events);
     let has_evicted = |tally: &Tally| !scenario.evicts || tally.evicted >= MIN_EVICTED;
     // A slow machine does less between two kills.
@@ -160,6 +178,9 @@ fn run(scenario: &Scenario, seed: u64) -> Result<String, String> {
     let tally = &parent.tally;
     if !has_evicted(tally) {
         return Err(format!("too little was evicted: {tally}"));
+    }
+    if scenario.stuck != (tally.missed > 0) {
+        return Err(format!("only stuck workers miss messages: {tally}"));
     }
     if tally.cut_short * 100 < tally.looked * MIN_CUT_SHORT {
         return Err(format!("too few kills hit a section: {tally}"));

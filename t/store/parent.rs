@@ -366,7 +366,7 @@ impl Parent {
         if rest != (0, 0, 0) || !totals.workers.is_empty() || totals.used != self.empty {
             return Err(format!("{} bytes used at first, then {totals:?}", self.empty));
         }
-        // Ids may be missing only where a mailbox was too full for unstored messages.
+        // Ids may be missing only where a worker was taken for stuck.
         self.tally.missed = self.board.missed.load(SeqCst);
         self.tally.evicted = totals.evicted;
         if self.tally.missed + self.tally.untold > totals.dropped.iter().sum() {

@@ -27,7 +27,7 @@ pub struct Board {
     /// The clock of all processes, in unix seconds.
     pub now: AtomicU64,
     phase: AtomicU32,
-    /// Ids that subscribers did not see, because their worker's mailbox was too full.
+    /// Ids that subscribers did not see, because their worker was taken for stuck.
     pub missed: AtomicU64,
     /// Slots of dead processes that were given back.
     pub reclaimed: AtomicU64,

@@ -32,7 +32,7 @@ impl fmt::Display for Tally {
         write!(
             f,
             "{} kills; of {} looked at, {} held the lock and {} had uncommitted changes ({}); \
-             {} operations, {} acknowledged messages kept, {} unstored ones refused; \
+             {} operations, {} acknowledged messages kept, {} missed by stuck workers; \
              at most {} events at once, {} without room; {} evicted",
             self.kills,
             self.looked,

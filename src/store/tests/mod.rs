@@ -9,6 +9,7 @@ mod operations;
 mod planted_fault;
 mod polling;
 mod space;
+mod stuck;
 mod threads;
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};

@@ -168,28 +168,6 @@ fn the_stamp_never_goes_back() {
 }
 
 #[test]
-fn a_worker_that_takes_nothing_is_bounded() {
-    let bench = Bench::new(MIB);
-    let (a, b) = (bench.worker(), bench.worker());
-    let subscription = b.join("c", 0).unwrap();
-    let text = "x".repeat(1000);
-    let mut refused = 0;
-    for _ in 0..1000 {
-        let published = a.publish("c", &text, false).unwrap();
-        refused += published.overflowing.len();
-    }
-    assert_eq!(refused, 1, "told once");
-    let totals = bench.zone.totals(START);
-    assert!(totals.used < (MIB / 2) as u64);
-    let got = b.mail();
-    assert_eq!(totals.dropped[DropCause::Memory as usize] + got.len() as u64, 1000);
-    assert!(a.publish("c", &text, false).unwrap().overflowing.is_empty());
-    assert_eq!(b.mail().len(), 1, "taken again");
-    b.leave(subscription);
-    bench.check();
-}
-
-#[test]
 fn long_histories_are_read_in_pages_while_they_shrink() {
     let mut bench = Bench::new(4 * MIB);
     bench.limits.max_stored = Some(100);

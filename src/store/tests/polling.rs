@@ -140,7 +140,7 @@ impl Run {
                 let text = self.sent.len().to_string();
                 let worker = Worker { bench: &self.bench, me: self.workers[worker] };
                 let published = worker.publish_at(&name(channel), &text, store, self.now).unwrap();
-                assert!(published.failed.is_none() && published.overflowing.is_empty());
+                assert!(published.stuck.is_empty());
                 self.sent.push(Sent { channel, stored: store, deleted: false });
             }
             Op::Poll { poller, patience } => {

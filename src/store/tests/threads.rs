@@ -66,7 +66,7 @@ fn delivery_order_is_id_order_with_many_publishers() {
 #[test]
 fn joins_under_continuous_publishing_have_no_gap_and_no_double() {
     // LIFE-65..68.
-    /// Bytes in use, fixed part included: a mailbox may hold twice as much.
+    /// Bytes in use, fixed part included: the zone holds several times as much.
     const MANY: u64 = 1 << 20;
     let mut bench = Bench::new(8 << 20);
     bench.limits.max_stored = Some(50);
@@ -77,8 +77,8 @@ fn joins_under_continuous_publishing_have_no_gap_and_no_double() {
             let worker = bench.worker();
             let mut i = 0u64;
             while !done.load(Ordering::Acquire) {
-                // A joiner that gets no processor time does not read: before its mailbox refuses
-                // unstored messages, the publisher waits.
+                // A joiner that gets no processor time does not read: before the zone is full of its
+                // mail, the publisher waits.
                 if i % 64 == 0 && bench.zone.totals(START).used > MANY {
                     thread::yield_now();
                     continue;

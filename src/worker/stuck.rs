@@ -1,0 +1,43 @@
+//! Workers that do not take their mail (`store/stuck.rs`): this one looks after the others, and says what
+//! it found.
+
+use super::current::Worker;
+use super::process::notice;
+use super::publish::warn;
+use crate::ngx_ext::event::now_ms;
+use crate::ngx_ext::log::Quoted;
+use crate::store::{STUCK_AFTER, SlotId};
+
+impl Worker {
+    /// Looks after the others' mailboxes.
+    pub(super) fn watch_mailboxes(&self) {
+        let others = self.zone.waiting().filter(|(worker, _)| *worker != self.me);
+        for (worker, taken) in self.watch.look(now_ms(), others) {
+            self.zone.note_stuck(worker, taken);
+        }
+        for back in self.zone.relieve() {
+            self.tell_stuck(back.worker, &back.channel_id);
+        }
+    }
+
+    /// The subscribers of a stuck worker have begun to miss messages.
+    pub(super) fn tell_stuck(&self, worker: SlotId, channel: &[u8]) {
+        warn(format_args!(
+            "push stream module: worker {} has taken no messages for {} seconds, its subscribers miss what \
+             there is no room for until it does; first in channel {}",
+            self.zone.pid_of(worker),
+            STUCK_AFTER.as_secs(),
+            Quoted(channel)
+        ));
+    }
+
+    /// This worker was stuck, and is no more.
+    pub(super) fn tell_missed(&self, missed: u32) {
+        if missed > 0 {
+            notice(format_args!(
+                "push stream module: this worker takes its messages again, {missed} deliveries to its \
+                 subscribers are missing"
+            ));
+        }
+    }
+}
