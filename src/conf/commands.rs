@@ -173,8 +173,8 @@ unsafe fn apply(
             }
             Set::Role(parse) => {
                 let location = &mut *conf.cast::<LocationConf>();
-                if location.role.is_some() {
-                    return Err(DirectiveError::Duplicate(directive.name()).into());
+                if let Some((first, _)) = &location.role {
+                    return Err(DirectiveError::second_role(directive.name(), *first).into());
                 }
                 let role = parse(arguments.first().map(|word| word.as_bytes()))
                     .map_err(DirectiveError::from)?;

@@ -1,16 +1,22 @@
 //! What can be wrong with a configuration, in the words the operator reads.
 
 use super::header_file::HeaderFileError;
-use super::role::RoleError;
+use super::role::{Role, RoleError};
 use super::value::ValueError;
 use crate::protocol::padding::PaddingError;
 
 /// One directive cannot be taken as written; reported with its own file and line.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectiveError {
-    /// DIR-47, DIR-52..54.
+    /// DIR-47, DIR-52, DIR-53.
     #[error("\"{0}\" directive is duplicate")]
     Duplicate(&'static str),
+    /// DIR-52, DIR-53.
+    #[error(
+        "\"{second}\" directive is duplicate, the location has \"{first}\" already: a location has \
+         one role"
+    )]
+    SecondRole { second: &'static str, first: &'static str },
     /// DIR-86.
     #[error(
         "\"push_stream_header_template_file\" directive is duplicate or template set by \
@@ -39,6 +45,14 @@ pub enum DirectiveError {
 }
 
 impl DirectiveError {
+    /// The refusal of a role directive in a location that has this role.
+    pub fn second_role(second: &'static str, first: Role) -> Self {
+        match first.directive() {
+            first if first == second => Self::Duplicate(second),
+            first => Self::SecondRole { second, first },
+        }
+    }
+
     /// The refusal of `value` as the argument of `name`.
     pub fn value(name: &'static str, value: &[u8], expected: ValueError) -> Self {
         let value = String::from_utf8_lossy(value).into_owned();
@@ -54,7 +68,10 @@ impl DirectiveError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckError {
     /// DIR-66, LIFE-1.
-    #[error("push stream module: push_stream_shared_memory_size must be set.")]
+    #[error(
+        "push stream module: push_stream_shared_memory_size must be set. (in the http block, \
+         such as \"push_stream_shared_memory_size 32m;\")"
+    )]
     ZoneMissing,
     /// DIR-67..72, DIR-77, DIR-78, DIR-81.
     #[error("push stream module: {0} cannot be zero.")]
@@ -117,9 +134,9 @@ impl CheckError {
     /// What follows in a line of its own (DIR-151, DIR-152).
     pub fn consequence(&self) -> Option<&'static str> {
         match self {
-            Self::Padding(_) | Self::AgentPattern { .. } => Some(
-                "push stream module: push stream module: unable to parse paddings by user agent",
-            ),
+            Self::Padding(_) | Self::AgentPattern { .. } => {
+                Some("push stream module: unable to parse paddings by user agent")
+            }
             _ => None,
         }
     }

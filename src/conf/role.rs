@@ -8,6 +8,17 @@ pub enum Role {
     Subscriber(SubscriberMode),
 }
 
+impl Role {
+    /// The directive that gives a location this role.
+    pub fn directive(self) -> &'static str {
+        match self {
+            Role::Statistics(_) => "push_stream_channels_statistics",
+            Role::Publisher(_) => "push_stream_publisher",
+            Role::Subscriber(_) => "push_stream_subscriber",
+        }
+    }
+}
+
 /// Who chooses the format of the statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatisticsFormat {

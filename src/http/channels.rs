@@ -97,7 +97,7 @@ pub fn check_length(exchange: &Exchange<'_>, id: &[u8]) -> Result<(), Refusal> {
 /// Logs why a path names no channel (PUB-102).
 pub fn log_path_error(exchange: &Exchange<'_>, path: &[u8], error: PathError) {
     let what = match error {
-        PathError::Empty => "the push_stream_channels_path is required but is not set",
+        PathError::Empty => "no channel id provided",
         PathError::ControlCharacters => "channel id contains control characters",
     };
     exchange.request.log(Level::Warn, format_args!("push stream module: {what}: {}", Quoted(path)));

@@ -3,8 +3,7 @@
 use crate::support::Nginx;
 use crate::{PATH, accepted, in_http, in_subscriber, refused};
 
-pub const PARSING: &str =
-    "push stream module: push stream module: unable to parse paddings by user agent";
+const PARSING: &str = "push stream module: unable to parse paddings by user agent";
 
 /// DIR-148, DIR-150, DIR-160, PAD-1.
 #[test]

@@ -46,10 +46,13 @@ fn roles() {
         ["push_stream_publisher", "push_stream_subscriber", "push_stream_channels_statistics"];
     for first in roles {
         for second in roles {
-            refused(
-                &location(&format!("{PATH} {first}; {second};")),
-                &[&format!("\"{second}\" directive is duplicate")],
-            );
+            let text = match first == second {
+                true => format!("\"{second}\" directive is duplicate in "),
+                false => format!(
+                    "\"{second}\" directive is duplicate, the location has \"{first}\" already"
+                ),
+            };
+            refused(&location(&format!("{PATH} {first}; {second};")), &[&text]);
         }
         let not_here = format!("\"{first}\" directive is not allowed here");
         refused(&in_http(&format!("{first};")), &[&not_here]);
@@ -132,7 +135,7 @@ fn header_template_file() {
 fn zone() {
     refused(
         &Nginx::builder().no_zone(),
-        &["push stream module: push_stream_shared_memory_size must be set."],
+        &["push stream module: push_stream_shared_memory_size must be set. (in the http block, "],
     );
     // SAFETY: sysconf only reads.
     let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).expect("a page size");

@@ -14,12 +14,8 @@ async fn one_line_a_refusal() {
     nginx.publish("a", "x").await;
     let large = "x".repeat(300_000);
     for (target, body, line) in [
-        ("/pub", "x", r#"[warn] the push_stream_channels_path is required but is not set: """#),
-        (
-            "/pub?id=/",
-            "x",
-            r#"[warn] the push_stream_channels_path is required but is not set: "/""#,
-        ),
+        ("/pub", "x", r#"[warn] no channel id provided: """#),
+        ("/pub?id=/", "x", r#"[warn] no channel id provided: "/""#),
         ("/pub?id=x%0Ay", "x", r#"[warn] channel id contains control characters: "x\ny""#),
         (
             "/pub?id=a/sixsix",

@@ -22,7 +22,7 @@ const HARMLESS: [&str; 8] = [
     "push_stream_allowed_origins has control characters",
     "a client request body is buffered to a temporary file",
     "channel id contains control characters",
-    "push_stream_channels_path is required but is not set",
+    "no channel id provided",
     "channel id is larger than allowed",
     "Post request was sent with no message",
     "number of channels were exceeded",
