@@ -120,6 +120,7 @@ fn a_mailbox_is_taken_back_to_its_last_message() {
 
 #[test]
 fn what_is_being_read_stays() {
+    // LIFE-45: memory is free with the last who holds it.
     let bench = Bench::new(128 << 10);
     let (a, b) = (bench.worker(), bench.worker());
     let _subscription = b.join("c", 0).unwrap();
@@ -132,7 +133,9 @@ fn what_is_being_read_stays() {
     let read: Vec<_> = reading.messages().map(shown).collect();
     assert_eq!(numbers(&read), [1]);
     assert_eq!(missed(&bench), 1);
+    let held = bench.zone.totals(START).used;
     drop(reading);
+    assert!(bench.zone.totals(START).used < held - 40_000);
     bench.check();
     assert_eq!(b.mail(), []);
 }
