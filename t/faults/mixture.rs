@@ -17,6 +17,7 @@ struct Faults {
     reloads: usize,
     full_zones: usize,
     exhaustions: usize,
+    stalls: usize,
 }
 
 /// LIFE-51..59, LIFE-64..71, LIFE-82..87, LIFE-92, LIFE-94..96, LIFE-100, LIFE-101: whatever was acknowledged is
@@ -43,6 +44,7 @@ async fn endure(test: &str, rounds: usize, faults: Faults) {
         for _ in 0..faults.exhaustions {
             disturb::exhaust(&nginx, WORKERS * OPEN_FILES).await;
         }
+        disturb::stall(&nginx, faults.stalls, &mut random).await;
         disturb::kill(&nginx, faults.kills - faults.kills / 2, &mut random).await;
         let places = load.settle().await;
         drop(counts::check_living(&nginx, &places).await);
@@ -55,13 +57,14 @@ async fn endure(test: &str, rounds: usize, faults: Faults) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_faults() {
-    endure("all_faults", 1, Faults { kills: 30, reloads: 2, full_zones: 1, exhaustions: 1 }).await;
+    let faults = Faults { kills: 30, reloads: 2, full_zones: 1, exhaustions: 1, stalls: 2 };
+    endure("all_faults", 1, faults).await;
 }
 
-/// A thousand kills, twenty reloads, ten full zones, ten times no descriptor.
+/// A thousand kills, twenty reloads, ten full zones, ten times no descriptor, twenty workers that stand still.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes several minutes"]
 async fn all_faults_a_thousand_times() {
-    let faults = Faults { kills: 100, reloads: 2, full_zones: 1, exhaustions: 1 };
+    let faults = Faults { kills: 100, reloads: 2, full_zones: 1, exhaustions: 1, stalls: 2 };
     endure("all_faults_a_thousand_times", 10, faults).await;
 }

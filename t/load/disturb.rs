@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::conf;
 use super::random::Random;
+use crate::support::process::send_signal;
 use crate::support::{Client, Nginx, Raw};
 
 /// Kills workers with SIGKILL at random moments, each when the one before was replaced.
@@ -14,6 +15,18 @@ pub async fn kill(nginx: &Nginx, count: usize, random: &mut Random) {
         nginx.kill_worker(random.pick(&workers));
     }
     nginx.all_workers().await;
+}
+
+/// Lets workers stand still for a second, which is not long enough for their subscribers to miss anything
+/// (LIFE-58).
+pub async fn stall(nginx: &Nginx, count: usize, random: &mut Random) {
+    for _ in 0..count {
+        let workers: Vec<_> = nginx.all_workers().await.into_iter().collect();
+        let victim = random.pick(&workers);
+        send_signal(victim, libc::SIGSTOP);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        send_signal(victim, libc::SIGCONT);
+    }
 }
 
 /// Reloads with other templates and other numbers of workers; the last time with `workers`.
