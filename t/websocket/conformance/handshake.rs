@@ -7,6 +7,9 @@ const UPGRADE: &str = "The Upgrade header does not ask for websocket.";
 const CONNECTION: &str = "The Connection header does not ask for an upgrade.";
 const BAD_KEY: &str = "The Sec-WebSocket-Key header is not 16 bytes in base64.";
 const VERSION: &str = "Version not supported. Supported versions: 8, 13";
+/// What section 4.1 gives as an example.
+const RFC_KEY: &str = "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==";
+const SAME_KEY: &str = "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==";
 const MISSING: &str = "Don't have at least one of the mandatory headers: Connection, Upgrade, \
                        Sec-WebSocket-Key and Sec-WebSocket-Version";
 
@@ -115,7 +118,16 @@ fn keys_and_versions() -> Vec<Case> {
     vec![
         asked("4.2.1, WS-13: no key", &["Sec-WebSocket-Key"]).bad(MISSING),
         asked("4.2.1, WS-GAP-4: an empty key", &["Sec-WebSocket-Key: "]).bad(BAD_KEY),
+        asked("4.1, WS-17, WS-GAP-4: the RFC's key with an unused bit", &[RFC_KEY])
+            .gets("sec-websocket-accept", "OfS0wDaT5NoxF2gqm7Zj2YtetzM="),
+        asked("4.1, WS-19: the same 16 bytes without it", &[SAME_KEY])
+            .gets("sec-websocket-accept", "C/0nmHhBztSRGR1CwL6Tf4ZjwpY="),
+        asked("WS-GAP-4: all unused bits", &["Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEP=="]),
         asked("4.2.1, WS-GAP-4: no base64", &["Sec-WebSocket-Key: ######################=="])
+            .bad(BAD_KEY),
+        asked("WS-GAP-4: base64 of URLs", &["Sec-WebSocket-Key: AQIDBAUG-wgJCgsMDQ4P_A=="])
+            .bad(BAD_KEY),
+        asked("WS-GAP-4: too much padding", &["Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PE==="])
             .bad(BAD_KEY),
         asked("4.2.1: 15 bytes", &["Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0O"]).bad(BAD_KEY),
         asked("4.2.1: 17 bytes", &["Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODxA="]).bad(BAD_KEY),
