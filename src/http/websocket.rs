@@ -92,6 +92,7 @@ fn opening(exchange: &Exchange<'_>) -> Result<Opening, HandshakeError> {
         rules: Rules {
             max_message: max.filter(|max| *max > 0).unwrap_or(u64::MAX),
             keep: settings.allow_publish,
+            masking: settings.masking,
             binary: settings.binary,
             deflate: extension.is_some(),
         },
