@@ -27,9 +27,6 @@ pub enum HandshakeError {
     /// WS-15.
     #[error("Version not supported. Supported versions: 8, 13")]
     Version,
-    /// WS-GAP-1.
-    #[error("WebSocket needs HTTP/1.1.")]
-    HttpVersion,
     /// WS-GAP-2.
     #[error("The Upgrade header does not ask for websocket.")]
     Upgrade,
