@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use ngx_http_push_stream_module::protocol::template::{MessageView, Template};
 use ngx_http_push_stream_module::protocol::websocket::inflate::{InflateError, inflate};
 use ngx_http_push_stream_module::protocol::websocket::reader::{Incoming, Read, Reader};
-use ngx_http_push_stream_module::protocol::websocket::rules::Rules;
+use ngx_http_push_stream_module::protocol::websocket::rules::{Masking, Rules};
 use ngx_http_push_stream_module::protocol::websocket::{close, deflate, frame};
 use ngx_http_push_stream_module::worker::frames::Frames;
 use ngx_push_stream_fuzz::fields;
@@ -80,7 +80,7 @@ fn goes_through(frames: Frames, bytes: &[u8], payload: &[u8], is_binary: bool) {
     assert_eq!(read_back(bytes, frames.deflate), Some(expected));
 }
 
-/// What our own reader makes of a frame, once it is masked.
+/// What our own reader makes of a frame, as it is and once it is masked.
 fn read_back(bytes: &[u8], deflate: bool) -> Option<Incoming> {
     const KEY: [u8; 4] = [1, 0x80, 0xff, 0x55];
     let (_, payload) = one_frame(bytes);
@@ -88,8 +88,14 @@ fn read_back(bytes: &[u8], deflate: bool) -> Option<Incoming> {
     masked[1] |= 0x80;
     masked.extend(KEY);
     masked.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-    let rules = Rules { max_message: 1 << 20, keep: true, binary: true, deflate };
-    let (mut reader, mut input) = (Reader::new(rules), &mut masked[..]);
+    let as_it_is = read(bytes.to_vec(), deflate, Masking::Optional);
+    assert_eq!(as_it_is, read(masked, deflate, Masking::Required));
+    as_it_is
+}
+
+fn read(mut bytes: Vec<u8>, deflate: bool, masking: Masking) -> Option<Incoming> {
+    let rules = Rules { max_message: 1 << 20, keep: true, masking, binary: true, deflate };
+    let (mut reader, mut input) = (Reader::new(rules), &mut bytes[..]);
     loop {
         match reader.read(&mut input).expect("a frame of ours") {
             Read::Working => {}

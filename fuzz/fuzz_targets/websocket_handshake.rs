@@ -85,11 +85,8 @@ fn is_version(line: &[u8]) -> bool {
         )
 }
 
-/// 21 letters, one whose last four bits are 0, and two equals signs: 16 bytes.
+/// 22 letters, of whose last the first two bits count, and two equals signs: 16 bytes.
 fn is_key(line: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    line.len() == 24
-        && line[..21].iter().all(is_letter)
-        && b"AQgw".contains(&line[21])
-        && &line[22..] == b"=="
+    line.len() == 24 && line[..22].iter().all(is_letter) && &line[22..] == b"=="
 }

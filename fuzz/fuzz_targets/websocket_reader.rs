@@ -1,6 +1,7 @@
-//! Frames from a client (RFC 6455 sections 5, 7.4, 8.1; WS-67..90, WS-GAP-5..14): however the bytes are
-//! cut they mean the same, what a simple decoder of whole connections says they mean, and no more is
-//! held than has come or the limit allows.
+//! Frames from a client (RFC 6455 sections 5, 7.4, 8.1; WS-67..90, WS-GAP-5..14), masked or not: however
+//! the bytes are cut they mean the same, what a simple decoder of whole connections says they mean, and no
+//! more is held than has come or the limit allows. Where masks are required, they mean the same up to the
+//! first frame without one.
 //!
 //! An input is one byte of settings, one that chooses the limit, one for the cuts, and the bytes of the
 //! connection.
@@ -9,7 +10,7 @@
 use libfuzzer_sys::fuzz_target;
 use ngx_http_push_stream_module::protocol::websocket::deflate::compressed_limit;
 use ngx_http_push_stream_module::protocol::websocket::reader::{Incoming, Read, Reader};
-use ngx_http_push_stream_module::protocol::websocket::rules::{Rules, Violation};
+use ngx_http_push_stream_module::protocol::websocket::rules::{Masking, Rules, Violation};
 use ngx_push_stream_fuzz::inflate::{self, Inflated};
 
 const LIMITS: [u64; 8] = [0, 1, 5, 125, 126, 300, 2000, u64::MAX];
@@ -24,6 +25,7 @@ fuzz_target!(|input: &[u8]| {
         keep: settings & 1 == 0,
         binary: settings & 2 == 0,
         deflate: settings & 4 != 0,
+        masking: if settings & 8 == 0 { Masking::Optional } else { Masking::Required },
     };
     let whole = read(rules, bytes, |_| usize::MAX);
     assert_eq!(read(rules, bytes, |_| 1), whole);
@@ -159,7 +161,9 @@ impl Decoder<'_> {
             8..=10 => !fin || short > 125,
             _ => true,
         };
-        if wrong || second & 0x80 == 0 || first & 0x70 != 0 && !compressed {
+        let is_masked = second & 0x80 != 0;
+        let lacks_mask = !is_masked && self.rules.masking == Masking::Required;
+        if wrong || lacks_mask || first & 0x70 != 0 && !compressed {
             return Err(Stop::Code(1002));
         }
         if opcode == 2 && !self.rules.binary {
@@ -170,9 +174,10 @@ impl Decoder<'_> {
             127 => 8,
             _ => 0,
         };
-        let head = self.take(bytes_of_len + 4)?;
+        let head = self.take(bytes_of_len + if is_masked { 4 } else { 0 })?;
         let (len, key) = head.split_at(bytes_of_len);
-        let key: [u8; 4] = key.try_into().expect("four bytes");
+        // What is not masked is masked with zeroes.
+        let key: [u8; 4] = key.try_into().unwrap_or_default();
         let len = match len.is_empty() {
             true => short.into(),
             false => len.iter().fold(0u64, |len, byte| len << 8 | u64::from(*byte)),

@@ -80,7 +80,7 @@ macro_rules! directives {
 use Set::{HeaderFile, SharedMemory};
 
 /// Every directive of the module (DIR-1).
-pub static DIRECTIVES: [Directive; 52] = directives! {
+pub static DIRECTIVES: [Directive; 53] = directives! {
     // name, contexts, number of arguments, syntax, default, setting
     c"push_stream_channels_statistics"                 LOC  NoneOrOne "[prometheus]"           ""                Set::Role(role::statistics);
     c"push_stream_publisher"                           LOC  NoneOrOne "[normal | admin]"       "normal"          Set::Role(role::publisher);
@@ -116,6 +116,7 @@ pub static DIRECTIVES: [Directive; 52] = directives! {
     c"push_stream_longpolling_connection_ttl"          HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.longpolling_connection_ttl, value::milliseconds(v)));
     c"push_stream_websocket_allow_publish"             HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.websocket_allow_publish, value::flag(v)));
     c"push_stream_websocket_refuse"                    HSL  One       "close | http"           "close"           Set::Location(|s, v| put(&mut s.websocket_refuse, value::refuse(v)));
+    c"push_stream_websocket_masking"                   HSL  One       "optional | required"    "optional"        Set::Location(|s, v| put(&mut s.websocket_masking, value::masking(v)));
     c"push_stream_websocket_close_codes"               HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.websocket_close_codes, value::flag(v)));
     c"push_stream_websocket_max_message_size"          HSL  One       "size"                   "client_max_body_size" Set::Location(|s, v| put(&mut s.websocket_max_message_size, value::size(v)));
     c"push_stream_websocket_pong_timeout"              HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.websocket_pong_timeout, value::milliseconds(v)));
@@ -194,7 +195,8 @@ mod tests {
     #[test]
     fn every_value_directive_refuses_or_sets() {
         for directive in &DIRECTIVES {
-            let samples: [&[u8]; 7] = [b"on", b"1", b"1k", b"auto", b"http", b"evict", b""];
+            let samples: [&[u8]; 8] =
+                [b"on", b"1", b"1k", b"auto", b"http", b"required", b"evict", b""];
             match directive.set {
                 Set::Main(set) => {
                     let mut settings = MainSettings::default();

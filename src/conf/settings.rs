@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::protocol::websocket::rules::Masking;
+
 /// A value with nginx variables, compiled when the configuration is read (DIR-40).
 #[cfg(feature = "nginx")]
 pub use crate::ngx_ext::complex_value::ComplexValue as Expanded;
@@ -108,6 +110,7 @@ inherited_settings! {
         pub eventsource_retry: Duration,
         pub event_ids: EventIds,
         pub websocket_refuse: Refuse,
+        pub websocket_masking: Masking,
         pub websocket_close_codes: bool,
         pub websocket_max_message_size: usize,
         pub websocket_pong_timeout: Duration,

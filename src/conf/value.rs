@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::settings::{DirectOutput, EventIds, MemoryFull, Refuse};
 use crate::protocol::websocket::extensions;
+use crate::protocol::websocket::rules::Masking;
 
 /// What an argument should have been; [`super::error::DirectiveError`] adds directive and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,8 @@ pub enum ValueError {
     EventIds,
     #[error("it must be \"close\" or \"http\"")]
     Refuse,
+    #[error("it must be \"optional\" or \"required\"")]
+    Masking,
     #[error("it must be \"evict\" or \"refuse\"")]
     MemoryFull,
     #[error("each name must be an HTTP token")]
@@ -129,6 +132,15 @@ pub fn refuse(value: &[u8]) -> Result<Refuse, ValueError> {
         v if v.eq_ignore_ascii_case(b"close") => Ok(Refuse::Close),
         v if v.eq_ignore_ascii_case(b"http") => Ok(Refuse::Http),
         _ => Err(ValueError::Refuse),
+    }
+}
+
+/// `optional` or `required`, in any letter case.
+pub fn masking(value: &[u8]) -> Result<Masking, ValueError> {
+    match value {
+        v if v.eq_ignore_ascii_case(b"optional") => Ok(Masking::Optional),
+        v if v.eq_ignore_ascii_case(b"required") => Ok(Masking::Required),
+        _ => Err(ValueError::Masking),
     }
 }
 
@@ -307,6 +319,16 @@ mod tests {
         assert_eq!(refuse(b"Close"), Ok(Refuse::Close));
         assert_eq!(refuse(b"http"), Ok(Refuse::Http));
         assert_eq!(refuse(b"on"), Err(ValueError::Refuse));
+    }
+
+    #[test]
+    fn masking_is_optional_or_required() {
+        // WS-67
+        assert_eq!(masking(b"Optional"), Ok(Masking::Optional));
+        assert_eq!(masking(b"required"), Ok(Masking::Required));
+        for wrong in [&b"on"[..], b"off", b"none", b""] {
+            assert_eq!(masking(wrong), Err(ValueError::Masking));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::CheckError;
 use super::settings::{LocationSettings, Refuse};
+use crate::protocol::websocket::rules::Masking;
 
 /// Settings of the connections of one location, with defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +13,7 @@ pub struct WebSocket {
     pub allow_publish: bool,
     /// How a request is refused that shook hands properly.
     pub refuse: Refuse,
+    pub masking: Masking,
     /// Whether close frames of normal endings have a code; else they are `88 00` (WS-63).
     pub close_codes: bool,
     /// The most bytes of a message from the client; `None`: as the location's request bodies.
@@ -37,6 +39,7 @@ impl WebSocket {
         Ok(Self {
             allow_publish: settings.websocket_allow_publish.unwrap_or(false),
             refuse: settings.websocket_refuse.unwrap_or_default(),
+            masking: settings.websocket_masking.unwrap_or_default(),
             close_codes: settings.websocket_close_codes.unwrap_or(false),
             max_message_size: settings.websocket_max_message_size.map(|size| size as u64),
             pong_timeout: settings.websocket_pong_timeout,

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use nginx_sys::{
-    NGX_HTTP_GET, NGX_HTTP_VERSION_11, ngx_http_finalize_request, ngx_http_request_t, ngx_int_t,
+    NGX_HTTP_GET, NGX_HTTP_VERSION_20, ngx_http_finalize_request, ngx_http_request_t, ngx_int_t,
 };
 
 use super::refusal::Refusal;
@@ -65,14 +65,12 @@ pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
     }
 }
 
-/// Checks the handshake and chooses what is agreed on (WS-13..20, WS-GAP-1..4, WS-GAP-18).
+/// Checks the handshake and chooses what is agreed on (WS-13..20, WS-24, WS-GAP-1..4, WS-GAP-18).
 fn opening(exchange: &Exchange<'_>) -> Result<Opening, HandshakeError> {
     let (request, settings) = (exchange.request, &exchange.location.websocket);
-    match request.http_version() {
-        NGX_HTTP_VERSION_11 => {}
-        version if version < NGX_HTTP_VERSION_11 => return Err(HandshakeError::HttpVersion),
-        // There is no Connection header in HTTP/2 and later (WS-24).
-        _ => return Err(HandshakeError::Missing),
+    // There is no Connection header in HTTP/2 and later (WS-24), and no header at all below 1.0.
+    if request.http_version() >= NGX_HTTP_VERSION_20 {
+        return Err(HandshakeError::Missing);
     }
     let lines = |name| request.header_lines(name).collect::<Vec<_>>();
     let accept = handshake::accept(&handshake::Request {
@@ -92,6 +90,7 @@ fn opening(exchange: &Exchange<'_>) -> Result<Opening, HandshakeError> {
         rules: Rules {
             max_message: max.filter(|max| *max > 0).unwrap_or(u64::MAX),
             keep: settings.allow_publish,
+            masking: settings.masking,
             binary: settings.binary,
             deflate: extension.is_some(),
         },

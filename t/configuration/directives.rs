@@ -47,6 +47,7 @@ const LEVELS: &[(&str, &str)] = &[
     ("push_stream_eventsource_retry", "500ms"),
     ("push_stream_event_id", "Auto"),
     ("push_stream_websocket_refuse", "HTTP"),
+    ("push_stream_websocket_masking", "Required"),
     ("push_stream_websocket_close_codes", "on"),
     ("push_stream_websocket_max_message_size", "64k"),
     ("push_stream_websocket_pong_timeout", "500ms"),
@@ -170,7 +171,7 @@ fn duplicates_and_argument_counts() {
     }
 }
 
-/// DIR-43..46, DIR-49: wrong values; the value and what is allowed are named.
+/// DIR-43..46, DIR-49, WS-67: wrong values; the value and what is allowed are named.
 #[test]
 fn wrong_values() {
     let flag = |name: &str, value: &str| {
@@ -195,6 +196,11 @@ fn wrong_values() {
     let numbers: (&[&str], Text<'_>) =
         (&["-1", "1k", "1.5", "0x10", "ten", "9223372036854775808", ""], &number);
     let seconds: (&[&str], Text<'_>) = (&["x", "5ms", "-1", "1s1m", ""], &value);
+    let masking = |name: &str, value: &str| {
+        format!(
+            "\"{name}\" directive invalid value \"{value}\", it must be \"optional\" or \"required\""
+        )
+    };
     let milliseconds: (&[&str], Text<'_>) = (&["1M", "1y", "x", "-5", ""], &value);
     for (name, (wrong, text)) in [
         ("push_stream_message_ttl", seconds),
@@ -222,6 +228,7 @@ fn wrong_values() {
         ("push_stream_direct_output", (&["maybe", ""], &value)),
         ("push_stream_event_id", (&["on", ""], &value)),
         ("push_stream_websocket_refuse", (&["on", "403", ""], &value)),
+        ("push_stream_websocket_masking", (&["on", "off", "require", ""], &masking)),
         ("push_stream_websocket_close_codes", flags),
         ("push_stream_websocket_max_message_size", (&["x", "-1", "1g", ""], &value)),
         ("push_stream_websocket_pong_timeout", milliseconds),

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
-use crate::support::{LongPoll, Nginx};
+use crate::support::{Habits, LongPoll, Nginx};
 use ledger::Ledger;
 use random::Random;
 use readers::{Mode, Place, Seen, Stage};
@@ -71,7 +71,7 @@ impl Load {
         for (n, channel) in KEPT.iter().enumerate() {
             follow(Mode::Streaming, &[channel], &ways[0].1);
             follow(Mode::Streaming, &[channel], &ways[n % ways.len()].1);
-            follow(Mode::WebSocket, &[channel], &ways[0].1);
+            follow(Mode::WebSocket(Habits::ALL[n]), &[channel], &ways[0].1);
         }
         follow(Mode::EventSource, &KEPT, &ways[0].1);
         follow(Mode::EventSource, &["k3", "k1"], &ways[1].1);
@@ -86,7 +86,8 @@ impl Load {
             let publishing = publishers::over_http(port, n, channel, random.fork(), parts.clone());
             load.others.spawn(publishing);
             if n < 2 {
-                load.others.spawn(publishers::over_websocket(port, 10 + n, channel, parts));
+                let habits = [Habits::UNMASKED, Habits::DEVICE][n];
+                load.others.spawn(publishers::over_websocket(port, 10 + n, channel, habits, parts));
             }
         }
         let stop = || Arc::clone(&load.stop);

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use super::DOOMED;
 use super::ledger::{Ledger, short, text};
 use super::random::Random;
 use crate::support::client::Failure;
-use crate::support::{Answer, Client, in_time};
+use crate::support::{Answer, Client, Habits, in_time};
 
 type Parts = (Arc<Ledger>, Arc<AtomicBool>);
 
@@ -76,14 +78,17 @@ pub async fn over_websocket(
     port: u16,
     publisher: usize,
     channel: &'static str,
+    habits: Habits,
     (ledger, stop): Parts,
 ) {
     let url = format!("ws://127.0.0.1:{port}/say/{channel}");
     let mut n = 0;
     while !stop.load(Ordering::Relaxed) {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        let connecting = tokio_tungstenite::connect_async(&url);
-        let Ok((mut socket, _)) = in_time("a handshake", connecting).await else { continue };
+        let Ok(stream) = TcpStream::connect(("127.0.0.1", port)).await else { continue };
+        let request = url.as_str().into_client_request().expect("a request");
+        let shaking = habits.shake_hands(stream, &request);
+        let Ok((mut socket, _)) = in_time("a handshake", shaking).await else { continue };
         'open: while !stop.load(Ordering::Relaxed) {
             n += 1;
             let text = text(publisher, n, n % 50);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::StreamExt as _;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -12,7 +13,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use super::LAST;
 use super::ledger::{Stored, short};
 use super::random::Random;
-use crate::support::{Call, LongPoll, Way, in_time, wait_for};
+use crate::support::{Call, Habits, LongPoll, Way, in_time, wait_for};
 
 const LONG_AGO: &str = "Thu, 01 Jan 1970 00:00:01 GMT";
 
@@ -20,7 +21,7 @@ const LONG_AGO: &str = "Thu, 01 Jan 1970 00:00:01 GMT";
 pub enum Mode {
     Streaming,
     EventSource,
-    WebSocket,
+    WebSocket(Habits),
 }
 
 /// What the readers are told.
@@ -67,7 +68,11 @@ impl Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let protocol = if self.way.http2 { "HTTP/2" } else { "HTTP/1.1" };
+        let protocol = match self.mode {
+            Mode::WebSocket(habits) => habits.version,
+            _ if self.way.http2 => "HTTP/2",
+            _ => "HTTP/1.1",
+        };
         let tls = if self.way.tls.is_some() { " with TLS" } else { "" };
         write!(f, "a reader of {} ({:?}, {protocol}{tls})", self.channels.join("/"), self.mode)
     }
@@ -145,7 +150,7 @@ pub async fn follow(place: Arc<Place>, mut stage: watch::Receiver<Stage>) -> See
 async fn visit(place: &Place, seen: &mut Seen) {
     match place.mode {
         Mode::Streaming | Mode::EventSource => read_stream(place, seen).await,
-        Mode::WebSocket => read_socket(place, seen).await,
+        Mode::WebSocket(habits) => read_socket(place, habits, seen).await,
     }
 }
 
@@ -196,14 +201,15 @@ async fn read_stream(place: &Place, seen: &mut Seen) {
     }
 }
 
-async fn read_socket(place: &Place, seen: &mut Seen) {
+async fn read_socket(place: &Place, habits: Habits, seen: &mut Seen) {
     let url = format!("ws://127.0.0.1:{}/ws/{}", place.way.port, place.channels.join("/"));
     let mut request = url.into_client_request().expect("a request");
     let headers = request.headers_mut();
     headers.insert("If-Modified-Since", seen.cursor.time.parse().expect("a value"));
     headers.insert("If-None-Match", format!("W/{}", seen.cursor.tag).parse().expect("a value"));
-    let connecting = tokio_tungstenite::connect_async(request);
-    let Ok((mut socket, _)) = in_time("a WebSocket's handshake", connecting).await else { return };
+    let Ok(stream) = TcpStream::connect(("127.0.0.1", place.way.port)).await else { return };
+    let shaking = habits.shake_hands(stream, &request);
+    let Ok((mut socket, _)) = in_time("a WebSocket's handshake", shaking).await else { return };
     joined(place, seen);
     // Pings come, so that a silent connection is a stuck one.
     while let Some(Ok(message)) = in_time("a frame", socket.next()).await {

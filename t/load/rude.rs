@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::random::Random;
 use super::{DOOMED, KEPT};
-use crate::support::websocket::{frame, handshake};
+use crate::support::websocket::{frame, request as handshake, unmasked};
 
 /// How long one waits for a server that has no reason to say anything.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -77,10 +77,15 @@ fn request(random: &mut Random) -> Vec<u8> {
         3 => get(&format!("/poll/{kept}.b20"), ""),
         4 => get("/stats?id=ALL", ""),
         5 | 6 => {
-            let headers = handshake().join("\r\n") + "\r\n";
-            let mut bytes = get(&format!("/ws/{kept}.b9/{doomed}"), &headers);
-            bytes.extend(frame(0x89, "ping"));
-            bytes.extend(frame(0x81, "x".repeat(200)));
+            let version = random.pick(&["HTTP/1.1", "HTTP/1.0"]);
+            let mut bytes =
+                handshake(version, &format!("/ws/{kept}.b9/{doomed}"), &[]).into_bytes();
+            for (start, payload) in [(0x89, "ping".to_owned()), (0x81, "x".repeat(200))] {
+                match random.below(2) {
+                    0 => bytes.extend(frame(start, payload)),
+                    _ => bytes.extend(unmasked(start, payload)),
+                }
+            }
             bytes
         }
         _ => {

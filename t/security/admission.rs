@@ -53,6 +53,18 @@ async fn subscribers_by_address() {
     running.are_served(&mut stream, &mut socket).await;
 }
 
+/// WS-67
+#[tokio::test]
+async fn frames_without_mask() {
+    let running = Recipe::below("Frames without mask").start().await;
+    let mut masks = running.nginx.socket("/ws/news").await;
+    let mut masks_not = running.nginx.socket("/ws/news").await;
+    masks.send(0x89, "p").await;
+    masks.expect(0x8a, "p").await;
+    masks_not.send_unmasked(0x89, "p").await;
+    masks_not.fails_with(1002).await;
+}
+
 #[tokio::test]
 async fn statistics_by_address_or_password() {
     let dir = tempfile::tempdir().expect("a temporary directory");

@@ -68,9 +68,8 @@ async fn sockets(nginx: &Nginx) {
     socket.send(0x81, format!("{BODY}{}", "x".repeat(600_000))).await;
     wait_line(nginx, "a websocket's message of 600021 bytes is not published").await;
     let mut socket = nginx.socket_with(&target, &lines).await;
-    // not masked
-    socket.raw.send([&[0x81, BODY.len() as u8], BODY.as_bytes()].concat()).await;
-    wait_line(nginx, "a websocket is closed: ").await;
+    socket.send_unmasked(0x81, BODY).await;
+    wait_line(nginx, "a websocket is closed: a frame without mask").await;
 
     headers.push("Origin: https://\"foreign\"".into());
     headers.extend(crate::support::websocket::handshake());
@@ -103,7 +102,11 @@ async fn no_secrets() {
         .zone("512k")
         .http("push_stream_max_channel_id_length 10; push_stream_max_number_of_channels 2;")
         .http("push_stream_events_channel_id events;")
-        .websocket("ws", "push_stream_websocket_allow_publish on; push_stream_store_messages on;")
+        .websocket(
+            "ws",
+            "push_stream_websocket_allow_publish on; push_stream_store_messages on;
+             push_stream_websocket_masking required;",
+        )
         .websocket("own", "push_stream_websocket_allowed_origins https://www.example.com;")
         .subscriber("slow", "push_stream_subscriber_max_pending 1k;")
         .expect_log("only internal routines can change")

@@ -17,7 +17,7 @@ fn recipes_load() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     make_certificate(dir.path());
     let recipes = blocks("nginx");
-    assert_eq!(recipes.len(), 8, "{recipes:?}");
+    assert_eq!(recipes.len(), 9, "{recipes:?}");
     for (heading, recipe) in recipes {
         let checked = Recipe::of(&with_what_is_there(&recipe, dir.path())).builder.check();
         assert!(checked.ok, "{heading}: {}", checked.output);

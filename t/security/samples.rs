@@ -98,6 +98,8 @@ async fn public_server() {
 
     publish("second").await;
     socket.text("second").await;
+    socket.send_unmasked(0x89, "").await;
+    socket.fails_with(1002).await;
     let seen = events.until("data: second\n").await;
     assert!(!String::from_utf8_lossy(&seen).contains("first"));
 

@@ -34,23 +34,47 @@ pub fn handshake() -> Vec<String> {
     ]
 }
 
+/// A request with these header lines too; one of HTTP/1.0 has no Host.
+pub fn request(version: &str, target: &str, headers: &[&str]) -> String {
+    let host = if version == "HTTP/1.0" { "" } else { "Host: localhost\r\n" };
+    let mut text = format!("GET {target} {version}\r\n{host}");
+    for line in handshake().iter().map(String::as_str).chain(headers.iter().copied()) {
+        text.push_str(line);
+        text.push_str("\r\n");
+    }
+    text + "\r\n"
+}
+
 /// A masked frame with the shortest length.
 pub fn frame(start: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     let payload = payload.as_ref();
+    let mut bytes = head(start, payload.len());
+    bytes[1] |= 0x80;
+    bytes.extend_from_slice(&MASK);
+    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ MASK[i % 4]));
+    bytes
+}
+
+/// A frame without mask, with the shortest length.
+pub fn unmasked(start: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    let payload = payload.as_ref();
+    [&head(start, payload.len()), payload].concat()
+}
+
+/// The head of a frame without mask.
+fn head(start: u8, len: usize) -> Vec<u8> {
     let mut bytes = vec![start];
-    match payload.len() {
-        len @ 0..=125 => bytes.push(0x80 | len as u8),
-        len @ 126..=0xffff => {
-            bytes.push(0x80 | 126);
+    match len {
+        0..=125 => bytes.push(len as u8),
+        126..=0xffff => {
+            bytes.push(126);
             bytes.extend_from_slice(&(len as u16).to_be_bytes());
         }
-        len => {
-            bytes.push(0x80 | 127);
+        _ => {
+            bytes.push(127);
             bytes.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
-    bytes.extend_from_slice(&MASK);
-    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ MASK[i % 4]));
     bytes
 }
 
@@ -68,11 +92,13 @@ pub fn inflated(frame: &Frame) -> Vec<u8> {
 }
 
 impl Socket {
-    pub async fn open(mut raw: Raw, target: &str, headers: &[&str]) -> Self {
-        let lines = handshake();
-        let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        lines.extend(headers);
-        raw.request(&format!("GET {target}"), &lines).await;
+    pub async fn open(raw: Raw, target: &str, headers: &[&str]) -> Self {
+        Self::open_by(raw, "HTTP/1.1", target, headers).await
+    }
+
+    /// By a request of this version of HTTP.
+    pub async fn open_by(mut raw: Raw, version: &str, target: &str, headers: &[&str]) -> Self {
+        raw.send(request(version, target, headers)).await;
         let head = raw.head().await;
         assert_eq!(head.status_line, "HTTP/1.1 101 Switching Protocols", "{head:?}");
         Self { raw, head }
@@ -80,6 +106,10 @@ impl Socket {
 
     pub async fn send(&mut self, start: u8, payload: impl AsRef<[u8]>) {
         self.raw.send(frame(start, payload)).await;
+    }
+
+    pub async fn send_unmasked(&mut self, start: u8, payload: impl AsRef<[u8]>) {
+        self.raw.send(unmasked(start, payload)).await;
     }
 
     /// The next frame.
@@ -140,6 +170,11 @@ impl Nginx {
     /// An open WebSocket.
     pub async fn socket(&self, target: &str) -> Socket {
         self.socket_with(target, &[]).await
+    }
+
+    /// A WebSocket that is asked for by HTTP/1.0, without Host.
+    pub async fn old_socket(&self, target: &str) -> Socket {
+        Socket::open_by(self.raw().await, "HTTP/1.0", target, &[]).await
     }
 
     /// A WebSocket whose handshake has these header lines too.

@@ -2,7 +2,7 @@
 
 use crate::builder;
 use crate::support::Nginx;
-use crate::support::websocket::frame;
+use crate::support::websocket::{frame, unmasked};
 
 const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate";
 
@@ -122,6 +122,9 @@ async fn nothing_in_a_row() {
         for flood in [
             frame(0xc1, b"\x00").repeat(50_000),
             frame(0x81, b"").repeat(50_000),
+            unmasked(0x81, b"").repeat(50_000),
+            [unmasked(0x01, b""), unmasked(0x00, b"").repeat(200_000), unmasked(0x80, b"")]
+                .concat(),
             frame(0xc1, &final_blocks).repeat(1000),
             frame(0xc1, &empty_blocks),
         ] {

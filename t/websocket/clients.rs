@@ -1,4 +1,4 @@
-//! The same through a client library that is not ours, by every way to the server.
+//! The same through a client library that is not ours, by every way to the server and with every habit.
 
 use std::net::Ipv4Addr;
 
@@ -12,13 +12,13 @@ use tokio_tungstenite::tungstenite::{Error, handshake::client::Request};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::scenarios::{self, Message, Visitor};
-use crate::support::{Nginx, Way, in_time};
+use crate::support::{Builder, Habits, Nginx, Way, in_time};
 
 trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
-/// tokio-tungstenite, and how it reaches the server.
-struct Library(Way);
+/// tokio-tungstenite, how it reaches the server, and how it behaves.
+struct Library(Way, Habits);
 
 pub struct Socket {
     client: WebSocketStream<Box<dyn Wire>>,
@@ -26,6 +26,10 @@ pub struct Socket {
 }
 
 impl Library {
+    fn modern(way: impl Into<Way>) -> Self {
+        Self(way.into(), Habits::MODERN)
+    }
+
     async fn connect(&self, request: Request) -> Result<Socket, Error> {
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.0.port)).await.expect("connect");
         socket.set_nodelay(true).expect("TCP_NODELAY");
@@ -33,10 +37,17 @@ impl Library {
             Some(trust) => Box::new(trust.handshake(socket, false).await.expect("a TLS handshake")),
             None => Box::new(socket),
         };
-        let (client, answer) = in_time("a handshake", client_async(request, stream)).await?;
-        let protocol = answer.headers().get("Sec-WebSocket-Protocol");
-        let protocol = protocol.map(|value| value.to_str().expect("a token").to_owned());
-        Ok(Socket { client, protocol: protocol.unwrap_or_default() })
+        if self.1 == Habits::MODERN {
+            let (client, answer) = in_time("a handshake", client_async(request, stream)).await?;
+            let protocol = answer.headers().get("Sec-WebSocket-Protocol");
+            let protocol = protocol.map(|value| value.to_str().expect("a token").to_owned());
+            return Ok(Socket { client, protocol: protocol.unwrap_or_default() });
+        }
+        let shaking = self.1.shake_hands(stream, &request);
+        let (client, head) = in_time("a handshake", shaking).await?;
+        let mut lines = head.lines();
+        let protocol = lines.find_map(|line| line.strip_prefix("Sec-WebSocket-Protocol: "));
+        Ok(Socket { client, protocol: protocol.unwrap_or_default().to_owned() })
     }
 
     async fn refused(&self, target: &str, origin: Option<&'static str>) -> StatusCode {
@@ -116,8 +127,8 @@ impl Visitor for Library {
     }
 }
 
-async fn play(nginx: &Nginx, way: Way) {
-    scenarios::play(nginx, &Library(way)).await;
+async fn play(nginx: &Nginx, way: Way, habits: Habits) {
+    scenarios::play(nginx, &Library(way, habits)).await;
     nginx.wait_stat("subscribers", 0).await;
 }
 
@@ -125,7 +136,17 @@ async fn play(nginx: &Nginx, way: Way) {
 #[tokio::test]
 async fn the_scenarios_of_every_client() {
     let nginx = scenarios::locations(Nginx::builder()).start().await;
-    play(&nginx, nginx.port.into()).await;
+    play(&nginx, nginx.port.into(), Habits::MODERN).await;
+}
+
+/// WS-18, WS-67, WS-GAP-1, WS-GAP-5: by HTTP/1.0, without masks, and both.
+#[tokio::test]
+async fn the_same_with_other_habits() {
+    for habits in [Habits::OLD, Habits::UNMASKED, Habits::DEVICE] {
+        println!("{habits:?}");
+        let nginx = scenarios::locations(Nginx::builder()).start().await;
+        play(&nginx, nginx.port.into(), habits).await;
+    }
 }
 
 /// wss.
@@ -134,33 +155,58 @@ async fn the_same_over_tls() {
     let nginx = scenarios::locations(Nginx::builder()).tls().start().await;
     let ways = nginx.ways().into_iter();
     let (_, way) = ways.map(|(_, way)| ("", way)).find(|(_, way)| way.tls.is_some()).expect("TLS");
-    play(&nginx, way).await;
+    play(&nginx, way, Habits::DEVICE).await;
 }
 
-/// Through another nginx, which passes the upgrade on (docs/websocket.md), over TLS to that one.
-#[tokio::test]
-async fn the_same_through_a_proxy() {
-    let nginx = scenarios::locations(Nginx::builder()).start().await;
+/// Another nginx, which passes the upgrade on (docs/websocket.md).
+fn proxy_to(nginx: &Nginx, directives: &str) -> Builder {
     let pass = format!(
-        "proxy_pass http://127.0.0.1:{}; proxy_http_version 1.1;
+        "proxy_pass http://127.0.0.1:{}; {directives}
          proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;",
         nginx.port
     );
-    let proxy = Nginx::builder()
+    Nginx::builder()
         .no_module()
         .http("map $http_upgrade $connection_upgrade { default upgrade; '' close; }")
         .location("/", &pass)
-        .tls()
-        .start()
-        .await;
-    let plain = Library(proxy.port.into());
+}
+
+/// WS-18, WS-GAP-1: through a proxy that asks by HTTP/1.0, as nginx did before 1.29.7 unless it was told
+/// otherwise, for clients of all habits; with Host and without.
+#[tokio::test]
+async fn the_same_through_a_proxy_of_http_1_0() {
+    for (host, habits) in [("", Habits::MODERN), ("proxy_set_header Host '';", Habits::DEVICE)] {
+        let nginx = scenarios::locations(Nginx::builder())
+            .http("log_format versions '$server_protocol $http_host $status';")
+            .server("access_log versions versions;")
+            .start()
+            .await;
+        let proxy = proxy_to(&nginx, &format!("proxy_http_version 1.0; {host}")).start().await;
+        play(&nginx, proxy.port.into(), habits).await;
+        let log = std::fs::read_to_string(nginx.dir().join("versions")).expect("an access log");
+        let wanted = match host {
+            "" => format!("HTTP/1.0 127.0.0.1:{} 101", nginx.port),
+            _ => "HTTP/1.0 - 101".to_owned(),
+        };
+        assert!(log.lines().any(|line| line == wanted), "{log}");
+        assert!(!log.lines().any(|line| line.starts_with("HTTP/1.1") && line.ends_with(" 101")));
+    }
+}
+
+/// Over TLS to a proxy that asks by HTTP/1.1.
+#[tokio::test]
+async fn the_same_through_a_proxy() {
+    let nginx = scenarios::locations(Nginx::builder()).start().await;
+    let proxy = proxy_to(&nginx, "proxy_http_version 1.1;").tls().start().await;
+    let plain = Library::modern(proxy.port);
     let mut socket = plain.open("/say/x", &[]).await;
     plain.say(&mut socket, "through").await;
     plain.text(&mut socket, "1 x through").await;
     plain.close(&mut socket, 1000, "").await;
     plain.closed(&mut socket).await;
     let mut ways = proxy.ways().into_iter().map(|(_, way)| way);
-    play(&nginx, ways.find(|way| way.tls.is_some()).expect("TLS")).await;
+    let way = ways.find(|way| way.tls.is_some()).expect("TLS");
+    play(&nginx, way, Habits::MODERN).await;
 }
 
 /// WS-21, WS-22, WS-GAP-19: refusals in HTTP, which a library tells.
@@ -172,7 +218,7 @@ async fn refusals_in_http() {
         .expect_log("is not among push_stream_websocket_allowed_origins")
         .start()
         .await;
-    let library = Library(nginx.port.into());
+    let library = Library::modern(nginx.port);
     let other = Some("https://b.example");
     assert_eq!(library.refused("/own/a", other).await, StatusCode::FORBIDDEN);
     assert_eq!(library.refused("/plain/ALL", None).await, StatusCode::FORBIDDEN);
@@ -185,7 +231,7 @@ async fn refusals_in_http() {
 async fn many_clients() {
     let _alone = crate::support::alone().await;
     let nginx = Nginx::builder().open_files(8192, 4096).websocket("many", "").start().await;
-    let library = Library(nginx.port.into());
+    let library = Library::modern(nginx.port);
     let mut clients = Vec::new();
     for _ in 0..500 {
         clients.push(library.open("/many/m", &[]).await);
@@ -216,7 +262,7 @@ async fn large_messages_over_tls() {
         .start()
         .await;
     let mut ways = nginx.ways().into_iter().map(|(_, way)| way);
-    let library = Library(ways.find(|way| way.tls.is_some()).expect("TLS"));
+    let library = Library::modern(ways.find(|way| way.tls.is_some()).expect("TLS"));
     let mut client = library.open("/wide/t", &[]).await;
     let texts: Vec<String> = (1..=12).map(|n| format!("{n} ").repeat(100_000 + n)).collect();
     for text in &texts {

@@ -65,7 +65,7 @@ fn a_path() {
 /// WS-6: what has effect, and where it may stand.
 #[test]
 fn directives_with_effect() {
-    const ANYWHERE: [&str; 21] = [
+    const ANYWHERE: [&str; 22] = [
         "push_stream_store_messages on",
         "push_stream_authorized_channels_only on",
         "push_stream_header_template HEAD",
@@ -84,6 +84,7 @@ fn directives_with_effect() {
         "push_stream_websocket_deflate on",
         "push_stream_websocket_close_codes on",
         "push_stream_websocket_refuse http",
+        "push_stream_websocket_masking required",
         "push_stream_websocket_max_message_size 1k",
         "push_stream_websocket_subprotocol a b",
         "push_stream_websocket_allowed_origins https://a.example",
@@ -111,6 +112,47 @@ fn values() {
         &format!("{WEBSOCKET} push_stream_message_template '';"),
         "push stream module: push_stream_message_template cannot be blank.",
     );
+}
+
+/// WS-67, WS-GAP-5, DIR-60: masks are optional unless a level requires them; the innermost wins.
+#[tokio::test]
+async fn masking() {
+    async fn requires(nginx: &Nginx, target: &str) -> bool {
+        let mut socket = nginx.socket(target).await;
+        socket.send_unmasked(0x89, "p").await;
+        let seen = socket.frame().await;
+        match seen.start {
+            0x88 => assert_eq!(seen.payload, 1002_u16.to_be_bytes()),
+            _ => assert_eq!((seen.start, &seen.payload[..]), (0x8a, &b"p"[..])),
+        }
+        seen.start == 0x88
+    }
+    let nginx = Nginx::builder()
+        .websocket("plain", "")
+        .websocket("lax", "push_stream_websocket_masking optional;")
+        .websocket("strict", "push_stream_websocket_masking REQUIRED;")
+        .location(
+            "/outer/",
+            "push_stream_websocket_masking required;
+             location ~ ^/outer/inner/(.*)$ {
+                 push_stream_subscriber websocket;
+                 push_stream_channels_path $1;
+             }",
+        )
+        .start()
+        .await;
+    let all = async || {
+        let mut all = Vec::new();
+        for target in ["/plain/a", "/lax/a", "/strict/a", "/outer/inner/a"] {
+            all.push(requires(&nginx, target).await);
+        }
+        all
+    };
+    assert_eq!(all().await, [false, false, true, true]);
+    nginx.reload_with(|builder| builder.http("push_stream_websocket_masking required;")).await;
+    assert_eq!(all().await, [true, false, true, true]);
+    nginx.reload_with(|builder| builder.server("push_stream_websocket_masking optional;")).await;
+    assert_eq!(all().await, [false, false, true, true]);
 }
 
 /// WS-7: what is made for other modes changes no byte.

@@ -3,27 +3,32 @@
 
 use crate::builder;
 use crate::support::Nginx;
-use crate::support::websocket::frame;
+use crate::support::websocket::{frame, unmasked};
 
-/// WS-86, WS-88, WS-GAP-21: however the bytes are cut or joined.
+/// WS-67, WS-86, WS-88, WS-GAP-21: however the bytes are cut or joined.
 #[tokio::test]
 async fn cuts() {
     let nginx = builder().start().await;
     let mut socket = nginx.socket("/say/f").await;
     let texts = ["a".to_owned(), "b".repeat(126), "c".repeat(70_000)];
-    let frames: Vec<u8> = texts.iter().flat_map(|text| frame(0x81, text)).collect();
-    for size in [frames.len(), 1000, 7] {
-        for piece in frames.chunks(size) {
-            socket.raw.send(piece).await;
-        }
-        for text in &texts {
-            socket.text(text).await;
+    let masked: Vec<u8> = texts.iter().flat_map(|text| frame(0x81, text)).collect();
+    let plain: Vec<u8> = texts.iter().flat_map(|text| unmasked(0x81, text)).collect();
+    for frames in [masked, plain] {
+        for size in [frames.len(), 1000, 7] {
+            for piece in frames.chunks(size) {
+                socket.raw.send(piece).await;
+            }
+            for text in &texts {
+                socket.text(text).await;
+            }
         }
     }
-    for byte in frame(0x81, "by byte") {
-        socket.raw.send([byte]).await;
+    for bytes in [frame(0x81, "by byte"), unmasked(0x81, "by byte")] {
+        for byte in bytes {
+            socket.raw.send([byte]).await;
+        }
+        socket.text("by byte").await;
     }
-    socket.text("by byte").await;
 }
 
 /// WS-101, WS-GAP-13: the largest message, in one frame or several, counts in bytes.
@@ -83,7 +88,7 @@ async fn announced_lengths_are_free() {
 async fn half_messages_time_out() {
     let nginx = builder().websocket("quick", "client_body_timeout 300ms;").start().await;
     let mut idle = nginx.socket("/quick/t").await;
-    for bytes in [&b"\x81"[..], b"\x81\x85MASK", &frame(0x01, "begun")] {
+    for bytes in [&b"\x81"[..], b"\x81\x85MASK", b"\x81\x05half", &frame(0x01, "begun")] {
         let mut socket = nginx.socket("/quick/t").await;
         socket.raw.send(bytes).await;
         socket.fails_with(1008).await;

@@ -1,7 +1,7 @@
 //! The opening handshake (WS-11..24, WS-GAP-1..4, RFC 6455 section 4).
 
 use crate::builder;
-use crate::support::websocket::{ACCEPT, KEY, frame, handshake};
+use crate::support::websocket::{ACCEPT, KEY, frame, handshake, request, unmasked};
 use crate::support::{CACHE_CONTROL, Call, EXPIRES, Nginx, RawAnswer};
 
 const MISSING: &str = "Don't have at least one of the mandatory headers: Connection, Upgrade, \
@@ -35,23 +35,25 @@ fn assert_bad(answer: &RawAnswer, explanation: &str) {
     assert_eq!(answer.header("cache-control"), Some(CACHE_CONTROL));
 }
 
-/// WS-19, WS-20, WS-21: exactly these lines, whatever is offered.
+/// WS-18, WS-19, WS-20, WS-21, WS-GAP-1: exactly these lines, whatever is offered, by HTTP/1.0 too.
 #[tokio::test]
 async fn the_answer() {
     let nginx = builder().server("add_header X-More yes always;").start().await;
-    let mut raw = nginx.raw().await;
-    let offers = with(&[
+    let offers = [
         "Sec-WebSocket-Protocol: chat",
         "Sec-WebSocket-Extensions: permessage-deflate",
         "Origin: http://other.example",
-    ]);
-    raw.request("GET /ws/a", &offers.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    let head = raw.until("\r\n\r\n").await;
+    ];
     let wanted = format!(
         "HTTP/1.1 101 Switching Protocols\r\nExpires: {EXPIRES}\r\nCache-Control: {CACHE_CONTROL}\r\n\
          Upgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
     );
-    assert_eq!(String::from_utf8_lossy(&head), wanted);
+    for version in ["HTTP/1.1", "HTTP/1.0"] {
+        let mut raw = nginx.raw().await;
+        raw.send(request(version, "/ws/a", &offers)).await;
+        let head = raw.until("\r\n\r\n").await;
+        assert_eq!(String::from_utf8_lossy(&head), wanted, "{version}");
+    }
 }
 
 /// WS-12: GET alone will do.
@@ -134,9 +136,77 @@ async fn values() {
     }
 }
 
-/// WS-GAP-1: HTTP/1.0 cannot upgrade. WS-24: neither can HTTP/2.
+/// WS-18, WS-GAP-1: what a client of HTTP/1.0 has got is a WebSocket like any other.
 #[tokio::test]
-async fn other_versions_of_http() {
+async fn http_1_0() {
+    let nginx = builder().start().await;
+    nginx.publish("a", "before").await;
+    let mut other = nginx.socket("/ws/a").await;
+    let mut reader = nginx.old_socket("/ws/a.b1").await;
+    reader.text("1 a before").await;
+    let mut speaker = nginx.old_socket("/say/a").await;
+    nginx.wait_stat("subscribers", 3).await;
+    speaker.send(0x89, "p").await;
+    speaker.expect(0x8a, "p").await;
+    for socket in [&mut speaker, &mut other] {
+        socket.send(0x81, "unheard, but of the speaker").await;
+    }
+    speaker.text("unheard, but of the speaker").await;
+    speaker.send(0x81, "x".repeat(70_000)).await;
+    speaker.text(&"x".repeat(70_000)).await;
+    for socket in [&mut reader, &mut other] {
+        socket.text("2 a unheard, but of the speaker").await;
+        socket.text(&format!("3 a {}", "x".repeat(70_000))).await;
+    }
+    speaker.send(0x88, b"\x03\xe8").await;
+    speaker.expect(0x88, b"\x03\xe8").await;
+    speaker.raw.expect_close().await;
+    nginx.delete("/pub?id=a").await;
+    reader.text("-2 a Channel deleted").await;
+    reader.closes().await;
+    other.text("-2 a Channel deleted").await;
+    other.closes().await;
+    nginx.wait_stat("subscribers", 0).await;
+}
+
+/// WS-18, WS-GAP-1: a reload ends it like any other.
+#[tokio::test]
+async fn http_1_0_at_a_reload() {
+    let nginx = builder().start().await;
+    let mut socket = nginx.old_socket("/ws/a").await;
+    nginx.reload().await;
+    socket.closes().await;
+    nginx.wait_stat("subscribers", 0).await;
+}
+
+/// WS-13: a request of HTTP/0.9 has no headers, and gets an answer of its kind: none but the end.
+#[tokio::test]
+async fn http_0_9() {
+    let nginx = builder().start().await;
+    for rest in ["\r\n".to_owned(), format!("\r\n{}\r\n\r\n", handshake().join("\r\n"))] {
+        let mut raw = nginx.raw().await;
+        raw.send(format!("GET /ws/a{rest}")).await;
+        raw.expect_close().await;
+    }
+    let mut raw = nginx.raw().await;
+    raw.send(format!("GET /ws/a HTTP/0.9\r\n{}\r\n\r\n", handshake().join("\r\n"))).await;
+    assert_eq!(raw.head().await.status(), 400);
+    assert!(nginx.channel("a").await.is_none());
+}
+
+/// nginx's own rules for HTTP/1.0 hold: a body has a length.
+#[tokio::test]
+async fn bodies_of_http_1_0() {
+    let nginx = builder().start().await;
+    let mut raw = nginx.raw().await;
+    raw.send(request("HTTP/1.0", "/ws/a", &["Transfer-Encoding: chunked"])).await;
+    assert_eq!(raw.head().await.status(), 400);
+    assert!(nginx.channel("a").await.is_none());
+}
+
+/// WS-24: HTTP/2 has no such handshake.
+#[tokio::test]
+async fn http_2() {
     let nginx = builder().http2().start().await;
     for (name, way) in nginx.ways().into_iter().filter(|(_, way)| way.http2) {
         let call = Call::new(way, "GET", "/ws/a");
@@ -144,27 +214,20 @@ async fn other_versions_of_http() {
         call.send().await.assert_refused(400, Some(MISSING));
         println!("{name}");
     }
-    let mut raw = nginx.raw().await;
-    let lines = handshake().join("\r\n");
-    raw.send(format!("GET /ws/a HTTP/1.0\r\nHost: a\r\n{lines}\r\n\r\n")).await;
-    assert_bad(&raw.answer().await, "WebSocket needs HTTP/1.1.");
-    raw.expect_close().await;
 }
 
 /// WS-87, WS-GAP-21: frames right behind the handshake count, and a body before them does not.
 #[tokio::test]
 async fn bytes_behind_the_handshake() {
     let nginx = builder().start().await;
-    let lines = handshake().join("\r\n");
-    for body in ["", "Content-Length: 5\r\n"] {
+    let bodies: [(&[&str], &str); 2] = [(&[], ""), (&["Content-Length: 5"], "body!")];
+    let kinds = bodies.into_iter().flat_map(|body| [("HTTP/1.1", body), ("HTTP/1.0", body)]);
+    for (version, (length, body)) in kinds {
         let mut raw = nginx.raw().await;
-        let mut bytes =
-            format!("GET /ws/a HTTP/1.1\r\nHost: a\r\n{body}{lines}\r\n\r\n").into_bytes();
-        if !body.is_empty() {
-            bytes.extend_from_slice(b"body!");
-        }
+        let mut bytes = request(version, "/ws/a", length).into_bytes();
+        bytes.extend_from_slice(body.as_bytes());
         bytes.extend(frame(0x89, "one"));
-        bytes.extend(frame(0x89, "two"));
+        bytes.extend(unmasked(0x89, "two"));
         raw.send(bytes).await;
         assert_eq!(raw.head().await.status(), 101);
         let mut pongs = raw.exactly(5).await;
@@ -190,15 +253,16 @@ async fn the_access_log() {
     open.raw.expect_close().await;
     let mut refused = nginx.socket("/ws/ALL").await;
     refused.fails_with(1008).await;
+    nginx.old_socket("/ws/old").await;
     asked(&nginx, "GET /ws/none", &with(&["Upgrade"])).await;
     let log = nginx.dir().join("logged");
-    crate::support::wait_for("three lines of the access log", || async {
+    crate::support::wait_for("four lines of the access log", || async {
         let text = std::fs::read_to_string(&log).unwrap_or_default();
-        (text.lines().count() == 3).then_some(())
+        (text.lines().count() == 4).then_some(())
     })
     .await;
     let mut lines: Vec<String> =
         std::fs::read_to_string(&log).expect("the log").lines().map(str::to_owned).collect();
     lines.sort();
-    assert_eq!(lines, ["101 /ws/ALL", "101 /ws/open", "400 /ws/none"]);
+    assert_eq!(lines, ["101 /ws/ALL", "101 /ws/old", "101 /ws/open", "400 /ws/none"]);
 }

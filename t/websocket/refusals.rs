@@ -1,7 +1,7 @@
 //! Who is not let in, and how that is told (WS-22, WS-33..43).
 
 use crate::MESSAGES;
-use crate::support::websocket::handshake;
+use crate::support::websocket::{handshake, request};
 use crate::support::{Builder, Nginx};
 
 fn limited() -> Builder {
@@ -68,6 +68,27 @@ async fn by_http() {
         raw.expect_close().await;
     }
     nginx.socket("/plain/fine").await;
+}
+
+/// WS-18, WS-22, WS-40, WS-GAP-1: in either way, by HTTP/1.0 too.
+#[tokio::test]
+async fn by_http_1_0() {
+    let nginx = limited().start().await;
+    for (id, status, text) in CASES {
+        let mut socket = nginx.old_socket(&format!("/ws/{id}")).await;
+        let reason = format!("{{\"http_status\": {status}, \"explain\":\"{text}\"}}");
+        socket.expect(0x88, [b"\x03\xf0", reason.as_bytes()].concat()).await;
+        socket.raw.expect_close().await;
+
+        let mut raw = nginx.raw().await;
+        raw.send(request("HTTP/1.0", &format!("/plain/{id}"), &[])).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status(), answer.explanation()), (status, Some(text)));
+        assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
+        raw.expect_close().await;
+    }
+    nginx.old_socket("/plain/fine").await;
+    nginx.wait_stat("subscribers", 0).await;
 }
 
 /// WS-43, LIFE-54: a full zone refuses, and nothing stays behind.

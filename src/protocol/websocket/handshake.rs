@@ -1,7 +1,8 @@
 //! The opening handshake's values (RFC 6455 section 4.2).
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use sha1::{Digest, Sha1};
 
 /// The headers of the request, each value as received; several headers of one name are several
@@ -26,9 +27,6 @@ pub enum HandshakeError {
     /// WS-15.
     #[error("Version not supported. Supported versions: 8, 13")]
     Version,
-    /// WS-GAP-1.
-    #[error("WebSocket needs HTTP/1.1.")]
-    HttpVersion,
     /// WS-GAP-2.
     #[error("The Upgrade header does not ask for websocket.")]
     Upgrade,
@@ -39,6 +37,13 @@ pub enum HandshakeError {
     #[error("The Sec-WebSocket-Key header is not 16 bytes in base64.")]
     Key,
 }
+
+/// The base64 of a key, with padding. The last letter before it has four bits that mean nothing, which
+/// need not be zero: the example of RFC 6455 section 4.1 sets one of them.
+const KEY: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// Checks the request and returns the value of `Sec-WebSocket-Accept` (WS-13..19, WS-GAP-2..4).
 pub fn accept(request: &Request<'_>) -> Result<String, HandshakeError> {
@@ -56,7 +61,7 @@ pub fn accept(request: &Request<'_>) -> Result<String, HandshakeError> {
         return Err(HandshakeError::Connection);
     }
     match request.key {
-        [key] if STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16) => Ok(answer_to(key)),
+        [key] if KEY.decode(key).is_ok_and(|nonce| nonce.len() == 16) => Ok(answer_to(key)),
         _ => Err(HandshakeError::Key),
     }
 }
@@ -169,10 +174,40 @@ mod tests {
 
     #[test]
     fn keys() {
-        // WS-GAP-4
+        // WS-17, WS-GAP-4
         let good = GOOD.key[0];
-        for keys in [&[&b"x"[..]][..], &[b""], &[b"dGhlIHNhbXBsZSBub25jZQ"], &[good, good]] {
+        for keys in [
+            &[&b"x"[..]][..],
+            &[b""],
+            &[good, good],
+            // No padding, or less; 15 bytes and 17.
+            &[b"dGhlIHNhbXBsZSBub25jZQ"],
+            &[b"dGhlIHNhbXBsZSBub25jZQ="],
+            &[b"AAECAwQFBgcICQoLDA0O"],
+            &[b"AAECAwQFBgcICQoLDA0ODxA="],
+            // 24 characters that are no base64, or that of URLs.
+            &[b"AQIDBAUGBwgJCgsMDQ4PE==="],
+            &[b"AQIDBAUG wgJCgsMDQ4PEA=="],
+            &[b"AQIDBAUG-wgJCgsMDQ4P_A=="],
+            &[b"AQIDBAUGBwgJCgsMDQ4PEA\0\0"],
+        ] {
             assert_eq!(accept(&Request { key: keys, ..GOOD }), Err(HandshakeError::Key));
+        }
+    }
+
+    #[test]
+    fn keys_with_bits_that_mean_nothing() {
+        // WS-17, WS-19, WS-GAP-4: the answer is to the text, not to what it decodes to
+        for (key, answer) in [
+            (b"AQIDBAUGBwgJCgsMDQ4PEA==", "C/0nmHhBztSRGR1CwL6Tf4ZjwpY="),
+            (b"AQIDBAUGBwgJCgsMDQ4PEC==", "OfS0wDaT5NoxF2gqm7Zj2YtetzM="),
+        ] {
+            assert_eq!(accept(&Request { key: &[key], ..GOOD }).as_deref(), Ok(answer));
+        }
+        for last in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/" {
+            let mut key = *b"AQIDBAUGBwgJCgsMDQ4PEA==";
+            key[21] = *last;
+            assert!(accept(&Request { key: &[&key], ..GOOD }).is_ok(), "{}", char::from(*last));
         }
     }
 

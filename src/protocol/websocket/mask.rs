@@ -1,4 +1,4 @@
-//! The client's mask (RFC 6455 section 5.3), eight bytes at a time.
+//! The mask of a client's frame (RFC 6455 section 5.3), eight bytes at a time.
 
 /// Masks or unmasks bytes that begin `offset` bytes into a frame's payload.
 pub fn apply(key: [u8; 4], offset: u64, bytes: &mut [u8]) {

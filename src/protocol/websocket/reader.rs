@@ -7,7 +7,7 @@ use super::close::Close;
 use super::frame::{MAX_CONTROL_PAYLOAD, Opcode};
 use super::inflate::{self, InflateError, Inflation};
 use super::mask;
-use super::rules::{Rules, Violation};
+use super::rules::{Masking, Rules, Violation};
 use super::utf8::Utf8;
 use crate::protocol::room;
 
@@ -39,7 +39,8 @@ pub enum Read {
 struct Frame {
     opcode: Opcode,
     fin: bool,
-    key: [u8; 4],
+    /// `None`: the client did not mask it.
+    key: Option<[u8; 4]>,
     len: u64,
     read: u64,
 }
@@ -189,7 +190,7 @@ impl Reader {
         if first & 0x70 != 0 && !compressed {
             return Err(Violation::ReservedBits);
         }
-        if second & 0x80 == 0 {
+        if !is_masked(second) && self.rules.masking == Masking::Required {
             return Err(Violation::Unmasked);
         }
         match opcode {
@@ -204,7 +205,7 @@ impl Reader {
 
     fn whole_head(&self) -> Result<Frame, Violation> {
         let head = &self.head[..usize::from(self.head_len)];
-        let (start, key) = head.split_at(head.len() - 4);
+        let (start, key) = head.split_at(head.len() - key_len(head[1]));
         let len = match (start[1] & 0x7f, &start[2..]) {
             (126, len) => u16::from_be_bytes(len.try_into().expect("two bytes")).into(),
             (127, len) => u64::from_be_bytes(len.try_into().expect("eight bytes")),
@@ -220,7 +221,7 @@ impl Reader {
             return Err(Violation::Length);
         }
         let opcode = Opcode::from_bits(start[0] & 0x0f).expect("checked at its first bytes");
-        let key = key.try_into().expect("four bytes");
+        let key = is_masked(start[1]).then(|| key.try_into().expect("four bytes"));
         Ok(Frame { opcode, fin: start[0] & 0x80 != 0, key, len, read: 0 })
     }
 
@@ -251,7 +252,9 @@ impl Reader {
         if piece.is_empty() && left > 0 {
             return Ok(Read::Starved);
         }
-        mask::apply(frame.key, frame.read, piece);
+        if let Some(key) = frame.key {
+            mask::apply(key, frame.read, piece);
+        }
         frame.read += piece.len() as u64;
         let (opcode, ends) = (frame.opcode, frame.read == frame.len);
         let fin = frame.fin;
@@ -332,12 +335,22 @@ impl Reader {
 
 /// How long the head is that begins so.
 fn head_len(begun: &[u8]) -> usize {
-    match begun.get(1).map(|second| second & 0x7f) {
-        None => 2,
-        Some(126) => 2 + 2 + 4,
-        Some(127) => 2 + 8 + 4,
-        Some(_) => 2 + 4,
-    }
+    let Some(&second) = begun.get(1) else { return 2 };
+    let of_length = match second & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    2 + of_length + key_len(second)
+}
+
+/// How long the key is behind the length, by a frame's second byte.
+fn key_len(second: u8) -> usize {
+    if is_masked(second) { 4 } else { 0 }
+}
+
+fn is_masked(second: u8) -> bool {
+    second & 0x80 != 0
 }
 
 /// Takes up to `most` bytes from the front of the input.

@@ -4,6 +4,14 @@ use super::close::{CloseError, Status};
 use super::deflate;
 use super::utf8::NotUtf8;
 
+/// Whether a client's frames are masked: each as its own mask bit says, or all of them (WS-67, WS-GAP-5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Masking {
+    #[default]
+    Optional,
+    Required,
+}
+
 /// What is accepted from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -11,6 +19,7 @@ pub struct Rules {
     pub max_message: u64,
     /// Whether messages are wanted; if not, they are checked and forgotten (WS-92).
     pub keep: bool,
+    pub masking: Masking,
     /// Whether binary messages are accepted (WS-GAP-7).
     pub binary: bool,
     /// Whether permessage-deflate was agreed on (RFC 7692).

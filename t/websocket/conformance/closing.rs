@@ -1,7 +1,7 @@
 //! RFC 6455 sections 5.5.1 and 7: close frames from the client. What the server begins is in
 //! [`crate::closing`].
 
-use super::{Case, case, play, server};
+use super::{Case, case, play};
 use crate::support::websocket::closing;
 
 fn with_code(name: &'static str, code: u16) -> Case {
@@ -93,5 +93,5 @@ fn bad_codes() -> Vec<Case> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_handshakes() {
-    play(server().await, [answered(), good_codes(), bad_codes()].concat()).await;
+    play([answered(), good_codes(), bad_codes()].concat()).await;
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use flate2::Compression;
 use flate2::read::DeflateEncoder;
 
-use super::{Case, case, play, server};
+use super::{Case, case, play};
 use crate::support::Nginx;
 use crate::support::websocket::handshake;
 
@@ -125,7 +125,7 @@ fn bad() -> Vec<Case> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn compressed_messages() {
-    play(server().await, [good(), bad()].concat()).await;
+    play([good(), bad()].concat()).await;
 }
 
 /// 5, 5.1, 7.1: offers that are taken, with nothing in the answer that the client must not see, and

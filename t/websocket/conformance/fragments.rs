@@ -1,6 +1,6 @@
 //! RFC 6455 section 5.4: messages in fragments.
 
-use super::{Case, case, play, server};
+use super::{Case, case, play};
 
 fn whole() -> Vec<Case> {
     vec![
@@ -104,5 +104,5 @@ fn wrong() -> Vec<Case> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fragments() {
-    play(server().await, [whole(), control_frames_in_between(), wrong()].concat()).await;
+    play([whole(), control_frames_in_between(), wrong()].concat()).await;
 }

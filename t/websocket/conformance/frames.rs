@@ -1,7 +1,6 @@
 //! RFC 6455 sections 5.1 to 5.3, 5.5.2, 5.5.3, 5.6 and 5.8: single frames.
 
-use super::{Case, case, play, server};
-use crate::support::websocket::frame;
+use super::{Case, Masks, REQUIRED, case, play, play_where};
 
 /// A frame with a key of its own.
 fn keyed(key: [u8; 4], text: &[u8]) -> Vec<u8> {
@@ -9,7 +8,8 @@ fn keyed(key: [u8; 4], text: &[u8]) -> Vec<u8> {
     [&[0x81, 0x80 | text.len() as u8][..], &key, &masked.collect::<Vec<_>>()].concat()
 }
 
-fn masks() -> Vec<Case> {
+/// A client must mask its frames.
+fn without_masks() -> Vec<Case> {
     vec![
         case("5.1, WS-67, WS-GAP-5: text without mask").raw(b"\x81\x01x").fails(1002),
         case("5.1, WS-67: an empty text without mask").raw(b"\x81\x00").fails(1002),
@@ -19,6 +19,17 @@ fn masks() -> Vec<Case> {
             .sends(0x01, "a")
             .raw(b"\x80\x01b")
             .fails(1002),
+        case("5.1, WS-67: behind a frame with one")
+            .sends(0x89, "masked")
+            .raw(b"\x89\x00")
+            .gets(0x8a, "masked")
+            .fails(1002),
+        case("5.1, WS-67: by its first two bytes alone").raw(b"\x81\x7f").fails(1002),
+    ]
+}
+
+fn keys() -> Vec<Case> {
+    vec![
         case("5.3: any key, one of zeroes too")
             .raw(keyed([0; 4], b"a key of zeroes"))
             .publishes("a key of zeroes"),
@@ -151,12 +162,16 @@ fn data() -> Vec<Case> {
             .sends(0x81, (0..128).map(char::from).collect::<String>())
             .publishes((0..128).map(char::from).collect::<String>()),
         case("WS-86, WS-88, WS-GAP-21: many frames, however they are cut")
-            .raw((0..40).flat_map(|n| frame(0x81, format!("m{n}"))).collect::<Vec<_>>())
+            .sends_each((0..40).map(|n| format!("m{n}")))
             .publishes_each((0..40).map(|n| format!("m{n}"))),
     ]
 }
 
 impl Case {
+    fn sends_each(self, texts: impl Iterator<Item = String>) -> Self {
+        texts.fold(self, |case, text| case.sends(0x81, text))
+    }
+
     fn publishes_each(self, texts: impl Iterator<Item = String>) -> Self {
         texts.fold(self, Self::publishes)
     }
@@ -164,5 +179,6 @@ impl Case {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames() {
-    play(server().await, [masks(), reserved(), lengths(), control(), data()].concat()).await;
+    play_where(REQUIRED, &[Masks::All], &without_masks()).await;
+    play([keys(), reserved(), lengths(), control(), data()].concat()).await;
 }

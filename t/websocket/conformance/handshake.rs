@@ -1,4 +1,4 @@
-//! RFC 6455 section 4: what a client must ask, and what it is answered.
+//! RFC 6455 section 4: what a client must ask, and what it is answered; by HTTP/1.0 nothing else.
 
 use crate::support::websocket::{ACCEPT, KEY, handshake};
 use crate::support::{Nginx, RawAnswer};
@@ -7,12 +7,18 @@ const UPGRADE: &str = "The Upgrade header does not ask for websocket.";
 const CONNECTION: &str = "The Connection header does not ask for an upgrade.";
 const BAD_KEY: &str = "The Sec-WebSocket-Key header is not 16 bytes in base64.";
 const VERSION: &str = "Version not supported. Supported versions: 8, 13";
+/// What section 4.1 gives as an example.
+const RFC_KEY: &str = "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==";
+const SAME_KEY: &str = "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==";
 const MISSING: &str = "Don't have at least one of the mandatory headers: Connection, Upgrade, \
                        Sec-WebSocket-Key and Sec-WebSocket-Version";
+
+const VERSIONS: [&str; 2] = ["HTTP/1.1", "HTTP/1.0"];
 
 struct Case {
     name: &'static str,
     start: &'static str,
+    versions: &'static [&'static str],
     /// Instead of the lines of these names in a good handshake; a name alone leaves its line out.
     lines: Vec<String>,
     status: u16,
@@ -22,12 +28,19 @@ struct Case {
 
 fn asked(name: &'static str, lines: &[&str]) -> Case {
     let lines = lines.iter().map(|line| (*line).to_owned()).collect();
-    Case { name, start: "GET /ws/a HTTP/1.1", lines, status: 101, wanted: Vec::new() }
+    let (start, versions) = ("GET /ws/a", &VERSIONS);
+    Case { name, start, versions, lines, status: 101, wanted: Vec::new() }
 }
 
 impl Case {
     fn start(mut self, start: &'static str) -> Self {
         self.start = start;
+        self
+    }
+
+    /// By these versions of HTTP alone.
+    fn by(mut self, versions: &'static [&'static str]) -> Self {
+        self.versions = versions;
         self
     }
 
@@ -46,19 +59,20 @@ impl Case {
         refused.gets("connection", "close").gets("content-length", "0")
     }
 
-    async fn fails(&self, nginx: &Nginx) -> Option<String> {
+    async fn fails(&self, nginx: &Nginx, version: &str) -> Option<String> {
         let name = |line: &str| line.split(':').next().unwrap_or_default().to_ascii_lowercase();
         let mut lines = vec!["Host: localhost".to_owned()];
         lines.extend(handshake());
         lines.retain(|old| !self.lines.iter().any(|new| name(new) == name(old)));
         lines.extend(self.lines.iter().filter(|line| line.contains(':')).cloned());
         let mut raw = nginx.raw().await;
-        raw.send(format!("{}\r\n{}\r\n\r\n", self.start, lines.join("\r\n"))).await;
+        raw.send(format!("{} {version}\r\n{}\r\n\r\n", self.start, lines.join("\r\n"))).await;
         let answer = raw.head().await;
         let wrong = self.wanted.iter().find(|(name, value)| answer.header(name) != *value);
         let twice = answer.headers.iter().find(|(name, _)| answer.count(name) > 1);
-        let said = |what: String| Some(format!("{}: {what} in {answer:?}", self.name));
+        let said = |what: String| Some(format!("{}, {version}: {what} in {answer:?}", self.name));
         match (wrong, twice) {
+            _ if !answer.status_line.starts_with("HTTP/1.1 ") => said("not HTTP/1.1".into()),
             _ if answer.status() != self.status => said(format!("not {}", self.status)),
             (Some((name, value)), _) => said(format!("not {name}: {value:?}")),
             (_, Some((name, _))) => said(format!("{name} twice")),
@@ -79,15 +93,17 @@ fn requests() -> Vec<Case> {
             .gets("sec-websocket-extensions", None)
             .gets("content-length", None)
             .gets("transfer-encoding", None),
-        asked("4.1: a resource name with arguments", &[]).start("GET /ws/a?x=1&y=%20 HTTP/1.1"),
+        asked("4.1: a resource name with arguments", &[]).start("GET /ws/a?x=1&y=%20"),
         asked("4.2.1: POST, WS-12", &["Content-Length: 0"])
-            .start("POST /ws/a HTTP/1.1")
+            .start("POST /ws/a")
             .refused(405)
             .gets("allow", "GET"),
-        asked("4.2.1, WS-18, WS-GAP-1: HTTP/1.0", &[])
-            .start("GET /ws/a HTTP/1.0")
-            .bad("WebSocket needs HTTP/1.1."),
-        asked("4.2.1: no Host", &["Host"]).refused(400),
+        asked("4.1: a later version", &[]).by(&["HTTP/1.2"]),
+        asked("4.2.1: no Host", &["Host"]).by(&["HTTP/1.1"]).refused(400),
+        asked("WS-18, WS-GAP-1: no Host in HTTP/1.0", &["Host"])
+            .by(&["HTTP/1.0"])
+            .gets("sec-websocket-accept", ACCEPT),
+        asked("WS-18, WS-GAP-1: another Host", &["Host: elsewhere.example"]),
         asked(
             "4.2.1: other headers do not matter",
             &["Cookie: a=b", "X-Other: y", "User-Agent: z"],
@@ -115,7 +131,16 @@ fn keys_and_versions() -> Vec<Case> {
     vec![
         asked("4.2.1, WS-13: no key", &["Sec-WebSocket-Key"]).bad(MISSING),
         asked("4.2.1, WS-GAP-4: an empty key", &["Sec-WebSocket-Key: "]).bad(BAD_KEY),
+        asked("4.1, WS-17, WS-GAP-4: the RFC's key with an unused bit", &[RFC_KEY])
+            .gets("sec-websocket-accept", "OfS0wDaT5NoxF2gqm7Zj2YtetzM="),
+        asked("4.1, WS-19: the same 16 bytes without it", &[SAME_KEY])
+            .gets("sec-websocket-accept", "C/0nmHhBztSRGR1CwL6Tf4ZjwpY="),
+        asked("WS-GAP-4: all unused bits", &["Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEP=="]),
         asked("4.2.1, WS-GAP-4: no base64", &["Sec-WebSocket-Key: ######################=="])
+            .bad(BAD_KEY),
+        asked("WS-GAP-4: base64 of URLs", &["Sec-WebSocket-Key: AQIDBAUG-wgJCgsMDQ4P_A=="])
+            .bad(BAD_KEY),
+        asked("WS-GAP-4: too much padding", &["Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PE==="])
             .bad(BAD_KEY),
         asked("4.2.1: 15 bytes", &["Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0O"]).bad(BAD_KEY),
         asked("4.2.1: 17 bytes", &["Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODxA="]).bad(BAD_KEY),
@@ -146,7 +171,7 @@ fn keys_and_versions() -> Vec<Case> {
 
 fn choices() -> Vec<Case> {
     let chosen = |case: Case, value| case.gets("sec-websocket-protocol", value);
-    let chat = |name, lines: &[&str]| asked(name, lines).start("GET /chat/a HTTP/1.1");
+    let chat = |name, lines: &[&str]| asked(name, lines).start("GET /chat/a");
     vec![
         chosen(chat("4.2.2, WS-GAP-18: none offered", &[]), None),
         chosen(chat("4.2.2, WS-GAP-18: one", &["Sec-WebSocket-Protocol: v1"]), Some("v1")),
@@ -170,15 +195,15 @@ fn choices() -> Vec<Case> {
             "4.2.2, 10.2, WS-21: any Origin where none is listed",
             &["Origin: http://evil.example"],
         ),
-        asked("4.2.1: no Origin where some are listed", &[]).start("GET /own/a HTTP/1.1"),
+        asked("4.2.1: no Origin where some are listed", &[]).start("GET /own/a"),
         asked("4.2.2, 10.2, WS-GAP-19: an Origin that is listed", &["Origin: https://a.example"])
-            .start("GET /own/a HTTP/1.1"),
+            .start("GET /own/a"),
         asked("4.2.2, 10.2, WS-GAP-19: another", &["Origin: https://b.example"])
-            .start("GET /own/a HTTP/1.1")
+            .start("GET /own/a")
             .refused(403)
             .gets(crate::support::EXPLAIN, "Origin not allowed."),
         asked("4.2.2, WS-GAP-19: the scheme counts", &["Origin: http://a.example"])
-            .start("GET /own/a HTTP/1.1")
+            .start("GET /own/a")
             .refused(403),
     ]
 }
@@ -195,7 +220,9 @@ async fn handshakes() {
     let mut failed = Vec::new();
     let cases = [requests(), keys_and_versions(), choices()].into_iter().flatten();
     for case in cases {
-        failed.extend(case.fails(&nginx).await);
+        for version in case.versions {
+            failed.extend(case.fails(&nginx, version).await);
+        }
     }
     assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
     nginx.wait_stat("subscribers", 0).await;

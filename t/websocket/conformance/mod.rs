@@ -2,7 +2,9 @@
 //! bytes. A case names the section of the RFC and the rules of docs/spec/websocket.md that it shows.
 //!
 //! Each case is played with its bytes in one piece, in pieces of seven, and one by one, and over TLS; a
-//! request to the only worker makes sure that it has read a piece before the next is sent.
+//! request to the only worker makes sure that it has read a piece before the next is sent. First where
+//! `push_stream_websocket_masking required` makes the server as strict as RFC 6455, then where masks are
+//! optional, with frames that have none, and with some that do in between: nothing else may differ.
 
 mod closing;
 mod deflate;
@@ -10,22 +12,44 @@ mod fragments;
 mod frames;
 mod handshake;
 mod text;
+mod unmasked;
 
 use tokio::task::JoinSet;
 
 use crate::support::tls::Trust;
-use crate::support::websocket::{frame, inflated};
+use crate::support::websocket::{frame, inflated, unmasked};
 use crate::support::{Client, Frame, Nginx, Raw, Socket};
 
 /// How much is sent piece by piece; what is longer would only take longer.
 const CUT_UP_TO: usize = 1_500;
 const SEVENS_UP_TO: usize = 30_000;
 
+/// `push_stream_websocket_masking`.
+const REQUIRED: &str = "required";
+const OPTIONAL: &str = "optional";
+
 /// Pieces of how many bytes, and how they travel.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     size: usize,
     tls: bool,
+    masks: Masks,
+}
+
+/// Which frames a client masks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Masks {
+    All,
+    None,
+    /// Every other one.
+    Some,
+}
+
+#[derive(Clone, Debug)]
+enum Sent {
+    Frame(u8, Vec<u8>),
+    /// Masked or not, it stays as it is.
+    Raw(Vec<u8>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +67,7 @@ struct Case {
     name: &'static str,
     location: &'static str,
     headers: Vec<&'static str>,
-    sent: Vec<u8>,
+    sent: Vec<Sent>,
     wanted: Vec<(u8, Vec<u8>)>,
     published: u64,
     end: End,
@@ -73,14 +97,26 @@ impl Case {
         self
     }
 
-    /// A masked frame with the shortest length.
-    fn sends(self, start: u8, payload: impl AsRef<[u8]>) -> Self {
-        self.raw(frame(start, payload))
+    /// A frame with the shortest length.
+    fn sends(mut self, start: u8, payload: impl AsRef<[u8]>) -> Self {
+        self.sent.push(Sent::Frame(start, payload.as_ref().to_vec()));
+        self
     }
 
     fn raw(mut self, bytes: impl AsRef<[u8]>) -> Self {
-        self.sent.extend_from_slice(bytes.as_ref());
+        self.sent.push(Sent::Raw(bytes.as_ref().to_vec()));
         self
+    }
+
+    /// All that the client sends.
+    fn bytes(&self, masks: Masks) -> Vec<u8> {
+        let is_masked = |n: usize| masks == Masks::All || masks == Masks::Some && n % 2 == 1;
+        let bytes = self.sent.iter().enumerate().map(|(n, sent)| match sent {
+            Sent::Frame(start, payload) if is_masked(n) => frame(*start, payload),
+            Sent::Frame(start, payload) => unmasked(*start, payload),
+            Sent::Raw(bytes) => bytes.clone(),
+        });
+        bytes.flatten().collect()
     }
 
     fn gets(mut self, start: u8, payload: impl AsRef<[u8]>) -> Self {
@@ -106,7 +142,7 @@ impl Case {
         self.gets(0x88, payload)
     }
 
-    async fn play(self, nginx: &Nginx, channel: &str, Cut { size, tls }: Cut) {
+    async fn play(self, nginx: &Nginx, channel: &str, Cut { size, tls, masks }: Cut) {
         let mut other = Client::connect(nginx.port).await.expect("a connection");
         let target = format!("/{}/{channel}", self.location);
         let raw = match tls {
@@ -114,7 +150,7 @@ impl Case {
             false => nginx.raw().await,
         };
         let mut socket = Socket::open(raw, &target, &self.headers).await;
-        for piece in self.sent.chunks(size) {
+        for piece in self.bytes(masks).chunks(size) {
             // The server may have had enough before all is sent.
             let _ = socket.raw.try_send(piece).await;
             other.get("/stats?id=none").await.expect("an answer");
@@ -166,20 +202,28 @@ impl Case {
     }
 }
 
+/// Plays all cases where masks are required and where they are optional.
+async fn play(cases: Vec<Case>) {
+    play_where(REQUIRED, &[Masks::All], &cases).await;
+    play_where(OPTIONAL, &[Masks::None, Masks::Some], &cases).await;
+}
+
 /// Plays all cases in all cuts, some at a time, and tells of all that fail.
-async fn play(nginx: Nginx, cases: Vec<Case>) {
-    let nginx = std::sync::Arc::new(nginx);
+async fn play_where(masking: &str, masks: &[Masks], cases: &[Case]) {
+    let nginx = std::sync::Arc::new(server(masking).await);
     let mut names = std::collections::BTreeSet::new();
     let mut failed = Vec::new();
     let mut all = Vec::new();
     for case in cases {
         assert!(names.insert(case.name), "two cases are named '{}'", case.name);
-        let len = case.sent.len();
+        let len = case.bytes(Masks::All).len();
         let some = if len <= SEVENS_UP_TO { 7 } else { 4000 };
-        let plain = [len.max(1), some, 1].map(|size| Cut { size, tls: false });
-        let cuts = plain.into_iter().chain([Cut { size: some, tls: true }]);
-        for cut in cuts.filter(|cut| cut.size > 1 || len <= CUT_UP_TO) {
-            all.push((all.len(), case.clone(), cut));
+        let cuts = [(len.max(1), false), (some, false), (1, false), (some, true)];
+        for (n, (size, tls)) in cuts.into_iter().enumerate() {
+            if size > 1 || len <= CUT_UP_TO {
+                let cut = Cut { size, tls, masks: masks[n % masks.len()] };
+                all.push((all.len(), case.clone(), cut));
+            }
         }
     }
     for batch in all.chunks(16) {
@@ -222,9 +266,10 @@ fn said(panic: Box<dyn std::any::Any + Send>) -> String {
 }
 
 /// One worker, with locations for what may be agreed on.
-async fn server() -> Nginx {
+async fn server(masking: &str) -> Nginx {
     let say = "push_stream_websocket_allow_publish on;";
     Nginx::builder()
+        .http(&format!("push_stream_websocket_masking {masking};"))
         .workers(1)
         .tls()
         .websocket("say", say)

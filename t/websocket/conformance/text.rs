@@ -1,6 +1,6 @@
 //! RFC 6455 section 8.1: text is UTF-8, all of it, however it is cut.
 
-use super::{Case, case, play, server};
+use super::{Case, case, play};
 
 /// One of each length, the first and last of each range, and what stands around the surrogates.
 const BORDERS: &str = "\u{0}\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}\u{fdd0}\u{fffe}\u{1ffff}";
@@ -84,5 +84,5 @@ fn bad() -> Vec<Case> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn text() {
-    play(server().await, [good(), bad()].concat()).await;
+    play([good(), bad()].concat()).await;
 }

@@ -6,24 +6,40 @@ use super::*;
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-const RULES: Rules = Rules { max_message: 1000, keep: true, binary: true, deflate: false };
+const RULES: Rules = Rules {
+    max_message: 1000,
+    keep: true,
+    masking: Masking::Optional,
+    binary: true,
+    deflate: false,
+};
+const REQUIRED: Rules = Rules { masking: Masking::Required, ..RULES };
 
-/// A frame as a client sends it.
+/// A frame as most clients send it.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = unmasked(first, payload);
+    out.truncate(out.len() - payload.len());
+    out[1] |= 0x80;
+    out.extend(KEY);
+    out.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    out
+}
+
+/// A frame whose payload stands as it is.
+fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = vec![first];
     match payload.len() {
-        len @ 0..=125 => out.push(0x80 | len as u8),
+        len @ 0..=125 => out.push(len as u8),
         len @ 126..=0xffff => {
-            out.push(0x80 | 126);
+            out.push(126);
             out.extend((len as u16).to_be_bytes());
         }
         len => {
-            out.push(0x80 | 127);
+            out.push(127);
             out.extend((len as u64).to_be_bytes());
         }
     }
-    out.extend(KEY);
-    out.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    out.extend(payload);
     out
 }
 
@@ -125,9 +141,12 @@ fn control_frames_are_no_progress_of_a_message() {
 
 #[test]
 fn what_the_first_bytes_tell() {
-    // WS-GAP-5..8, WS-GAP-10: told before the rest of the frame came
+    // WS-GAP-6..8, WS-GAP-10: told before the rest of the frame came, masked or not
     for (bytes, expected) in [
-        ([0x81, 0x01], Violation::Unmasked),
+        ([0x83, 0x00], Violation::ReservedOpcode(3)),
+        ([0x09, 0x00], Violation::FragmentedControl),
+        ([0x89, 0x7e], Violation::LongControl),
+        ([0x80, 0x00], Violation::NothingToContinue),
         ([0xc1, 0x81], Violation::ReservedBits),
         ([0xa1, 0x81], Violation::ReservedBits),
         ([0x91, 0x81], Violation::ReservedBits),
@@ -148,8 +167,57 @@ fn what_the_first_bytes_tell() {
 }
 
 #[test]
+fn frames_are_read_as_their_own_mask_bit_says() {
+    // WS-67, WS-GAP-5: any of one message and between them, of every length of a length
+    let rules = Rules { max_message: 100_000, ..RULES };
+    let frames = [
+        unmasked(0x81, b"plain"),
+        frame(0x81, b"masked"),
+        unmasked(0x02, &[0xff; 126]),
+        unmasked(0x89, b"p"),
+        frame(0x00, &[0x80; 300]),
+        unmasked(0x80, b""),
+        unmasked(0x81, &[b'x'; 65_536]),
+        unmasked(0x8a, b""),
+        unmasked(0x81, b""),
+        unmasked(0x88, b"\x03\xe8"),
+    ];
+    let expected = vec![
+        Incoming::Text(b"plain".to_vec()),
+        Incoming::Text(b"masked".to_vec()),
+        Incoming::Ping(b"p".to_vec()),
+        Incoming::Binary([&[0xff; 126][..], &[0x80; 300]].concat()),
+        Incoming::Text(vec![b'x'; 65_536]),
+        Incoming::Pong(vec![]),
+        Incoming::Text(vec![]),
+        Incoming::Close(Close { code: Some(1000) }),
+    ];
+    for size in [1, 2, 3, 7, usize::MAX] {
+        assert_eq!(read_in(rules, &frames.concat(), size), (expected.clone(), None), "{size}");
+    }
+}
+
+#[test]
+fn where_a_mask_is_required() {
+    // WS-67, WS-GAP-5: told by the first two bytes, after any frame that was masked
+    for begun in [[0x81, 0x01], [0x01, 0x00], [0x82, 0x7f], [0x89, 0x00], [0x88, 0x02]] {
+        let bytes = [&frame(0x8a, b"")[..], &begun].concat();
+        let seen = (vec![Incoming::Pong(vec![])], Some(Violation::Unmasked));
+        assert_eq!(read_in(REQUIRED, &bytes, usize::MAX), seen);
+    }
+    let continued = [frame(0x01, b"a"), unmasked(0x80, b"b")];
+    assert_eq!(read(REQUIRED, &continued), (vec![], Some(Violation::Unmasked)));
+    assert_eq!(Violation::Unmasked.status(), Status::ProtocolError);
+    let messages = [frame(0x01, b"a"), frame(0x80, b"b")];
+    assert_eq!(read(REQUIRED, &messages), (vec![Incoming::Text(b"ab".to_vec())], None));
+}
+
+#[test]
 fn lengths_have_one_form() {
     // WS-70, WS-GAP-14
+    assert_eq!(violation(RULES, &[0x81, 0x7e, 0, 125]), Some(Violation::Length));
+    let top_bit = [0x81, 0x7f, 0x80, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(violation(RULES, &top_bit), Some(Violation::Length));
     let head = |start: &[u8]| [start, &KEY].concat();
     let short = head(&[0x81, 0xfe, 0, 125]);
     assert_eq!(violation(RULES, &short), Some(Violation::Length));
@@ -308,6 +376,9 @@ fn compressed_messages() {
     let expected = [Incoming::Text("héllo".into()), Incoming::Text(b"plain".to_vec())];
     assert_eq!(read(rules, &frames), (expected.to_vec(), None));
 
+    let unmasked = [unmasked(0x41, begin), unmasked(0x80, end), unmasked(0x81, b"plain")];
+    assert_eq!(read(rules, &unmasked), (expected.to_vec(), None));
+
     let continued = [frame(0x41, begin), frame(0xc0, end)];
     assert_eq!(read(rules, &continued), (vec![], Some(Violation::ReservedBits)));
     assert_eq!(violation(rules, &frame(0xc9, b"")), Some(Violation::ReservedBits));
@@ -324,7 +395,15 @@ fn compressed_messages() {
 #[derive(Clone, Debug)]
 struct Sent {
     first: u8,
+    masked: bool,
     payload: Vec<u8>,
+}
+
+impl Sent {
+    fn bytes(&self) -> Vec<u8> {
+        let write = if self.masked { frame } else { unmasked };
+        write(self.first, &self.payload)
+    }
 }
 
 fn any_sent() -> impl Strategy<Value = Sent> {
@@ -337,18 +416,22 @@ fn any_sent() -> impl Strategy<Value = Sent> {
         any::<String>().prop_map(String::into_bytes),
         prop::collection::vec(any::<u8>(), 0..200),
     ];
-    (first, payload).prop_map(|(first, payload)| Sent { first, payload })
+    let masked = prop::bool::weighted(0.7);
+    (first, masked, payload).prop_map(|(first, masked, payload)| Sent { first, masked, payload })
 }
 
 /// The rules said once more, for whole frames.
-fn reference(frames: &[Sent]) -> (Vec<Incoming>, bool) {
+fn reference(rules: Rules, frames: &[Sent]) -> (Vec<Incoming>, bool) {
     let mut seen = Vec::new();
     let mut message: Option<(u8, Vec<u8>)> = None;
-    for Sent { first, payload } in frames {
+    for Sent { first, masked, payload } in frames {
         let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
         let known = matches!(opcode, 0 | 1 | 2 | 8 | 9 | 10);
         let control = opcode >= 8;
         if first & 0x70 != 0 || !known || control && (!fin || payload.len() > 125) {
+            return (seen, true);
+        }
+        if !masked && rules.masking == Masking::Required {
             return (seen, true);
         }
         if control {
@@ -394,15 +477,18 @@ proptest! {
         frames in prop::collection::vec(any_sent(), 0..12),
         size in 1usize..40,
     ) {
-        let bytes: Vec<u8> =
-            frames.iter().flat_map(|sent| frame(sent.first, &sent.payload)).collect();
-        let (seen, violation) = read_in(RULES, &bytes, size);
-        prop_assert_eq!((seen, violation.is_some()), reference(&frames));
+        let bytes: Vec<u8> = frames.iter().flat_map(Sent::bytes).collect();
+        for rules in [RULES, REQUIRED] {
+            let (seen, violation) = read_in(rules, &bytes, size);
+            prop_assert_eq!((seen, violation.is_some()), reference(rules, &frames));
+        }
     }
 
     #[test]
     fn any_bytes_in_any_pieces(bytes: Vec<u8>, size in 1usize..40) {
-        let whole = read_in(RULES, &bytes, usize::MAX);
-        prop_assert_eq!(read_in(RULES, &bytes, size), whole);
+        for rules in [RULES, REQUIRED] {
+            let whole = read_in(rules, &bytes, usize::MAX);
+            prop_assert_eq!(read_in(rules, &bytes, size), whole);
+        }
     }
 }
