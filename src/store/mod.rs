@@ -7,79 +7,51 @@
 //! owns nothing here: what the store hands out is borrowed from an owner in the worker's slot.
 //!
 //! **Which lock.** One robust mutex guards everything but the few counters that a worker keeps of
-//! itself. Sections are short: no client data is copied, nothing is formatted, no channel list is
+//! itself. Transactions are short: no client data is copied, nothing is formatted, no channel list is
 //! walked inside one. Text is copied in while the message is a draft of its worker, and read while an
 //! entry of the worker's slot holds it.
 //!
-//! **What a killed process leaves.** A section is journalled and undone unless it committed
-//! (`section.rs`). What a dead worker owned is found in its slot, by whoever notices that nobody holds
-//! the slot's life mutex any more (`slots.rs`).
+//! **What a killed process leaves.** A transaction is journalled and undone unless it committed
+//! (`transaction.rs`). What a dead worker owned is found in its slot, by whoever notices that nobody holds
+//! the slot's liveness mutex any more (`slots.rs`).
 //!
-//! From here down: `publish`, `subscribe`, `poll`, `history`, `delivery`, `delete`, `sweep`, `slots`,
-//! `events`, `stuck`, `report` are the operations, `evict` what they do when the zone is full; `since`,
-//! `channel`, `message`, `mailbox`, `index`, `lanes`, `stamp`, `clock`, `trash` the parts they are made
-//! of; `section`, `alloc`, `pages`, `list`, `layout`, `flags`, `memory`, `robust` the ground.
+//! Every arrow points down: `operations` are what the rest of the module calls; `model` the parts they are
+//! made of; `transaction` the one way to change the zone, with its allocator and lists; `ground` what lies
+//! where. `oracle` recounts all of it, for tests.
 
-mod alloc;
-mod audit;
-pub mod balance;
-mod channel;
-pub mod check;
-mod clock;
-mod delete;
-mod delivery;
-mod events;
-mod evict;
-mod flags;
-mod geometry;
-mod history;
-mod index;
-mod lanes;
-mod layout;
-mod list;
-mod mailbox;
-mod memory;
-mod message;
-mod pages;
-mod poll;
-mod publish;
-mod report;
-mod robust;
-mod section;
-mod since;
-mod slots;
-mod stamp;
-mod stuck;
-mod subscribe;
-mod sweep;
+mod ground;
+mod model;
+mod operations;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 #[cfg(test)]
 mod tests;
-mod trash;
+mod transaction;
 
 use core::ptr::NonNull;
 
-pub use self::alloc::Full;
-pub use self::delivery::{Mail, Notice};
-pub use self::events::{Event, EventsTurn};
-pub use self::evict::evicted_here;
-pub use self::geometry::LayoutError;
-pub use self::history::{Gap, Page, PageStep};
-pub use self::layout::{Bookmark, Channel, Node};
-pub use self::memory::Ref;
-pub use self::poll::{Ask, Began, Patience, Poll, Polled, Position, Standing};
-pub use self::publish::{Publish, Published};
-pub use self::report::{ChannelInfo, Totals, WorkerInfo};
-pub use self::since::Since;
-pub use self::slots::{DropCause, Mode, NoSlot, Reclaimed};
-pub use self::stamp::Stamp;
-pub use self::stuck::{STUCK_AFTER, TakenBack};
-pub use self::subscribe::{JoinItem, JoinRules, Joined, Subscription, Subscriptions};
-pub use self::sweep::Swept;
+pub use self::ground::geometry::LayoutError;
+pub use self::ground::layout::{Bookmark, Channel, Node};
+pub use self::ground::memory::Ref;
+pub use self::model::stamp::Stamp;
+pub use self::operations::delivery::{Mail, Notice};
+pub use self::operations::events::{Event, EventsTurn};
+pub use self::operations::evict::evicted_here;
+pub use self::operations::history::{Gap, Page, PageStep};
+pub use self::operations::poll::{Ask, Began, Patience, Poll, Polled, Position, Standing};
+pub use self::operations::publish::{Publish, Published};
+pub use self::operations::resume_point::Since;
+pub use self::operations::slots::{DropCause, Mode, NoSlot, Reclaimed};
+pub use self::operations::statistics::{ChannelInfo, Totals, WorkerInfo};
+pub use self::operations::stuck::{STUCK_AFTER, TakenBack};
+pub use self::operations::subscribe::{JoinItem, JoinRules, Joined, Subscription, Subscriptions};
+pub use self::operations::sweep::Swept;
+pub use self::transaction::alloc::Full;
 
-use self::geometry::Geometry;
-use self::layout::{MAGIC, Message, Slot};
-use self::memory::Memory;
-use self::section::Section;
+use self::ground::geometry::Geometry;
+use self::ground::layout::{MAGIC, Message, Slot};
+use self::ground::memory::Memory;
+use self::transaction::Transaction;
 
 /// What an operation refuses, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -222,19 +194,19 @@ impl Zone {
         geometry.describe(root, len);
         root.lock.init().map_err(LayoutError::Lock)?;
         for slot in geometry.slots(&memory) {
-            slot.life.init().map_err(LayoutError::Lock)?;
+            slot.liveness.init().map_err(LayoutError::Lock)?;
         }
         for key in &root.hash_keys {
             key.store(random());
         }
         root.created.store(now);
-        clock::start(root, now);
+        model::clock::start(root, now);
         root.next_serial.store(1);
         let zone = Zone { memory, geometry };
-        let section = zone.enter();
-        section.free_all_pages(geometry.plan().pages);
-        section.commit();
-        drop(section);
+        let tx = zone.begin();
+        tx.free_all_pages(geometry.plan().pages);
+        tx.commit();
+        drop(tx);
         root.magic.store(MAGIC);
         Ok(zone)
     }
@@ -266,12 +238,12 @@ impl Zone {
         self.geometry.plan().slots
     }
 
-    fn enter(&self) -> Section<'_> {
-        let section = Section::enter(&self.memory, &self.geometry);
-        if section.is_inherited() {
-            section.publish_noted();
+    fn begin(&self) -> Transaction<'_> {
+        let tx = Transaction::begin(&self.memory, &self.geometry);
+        if tx.is_inherited() {
+            tx.publish_noted();
         }
-        section
+        tx
     }
 
     fn slot(&self, id: SlotId) -> &Slot {

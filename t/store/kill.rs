@@ -100,7 +100,7 @@ const SCENARIOS: [Scenario; 7] = [
     },
 ];
 
-/// Fewest kills that must have hit a section that had changed something, in 100 of those whose place
+/// Fewest kills that must have hit a transaction that had changed something, in 100 of those whose place
 /// was looked at. With fewer, the test would show little.
 const MIN_CUT_SHORT: u64 = 1;
 /// Fewest messages that a zone that evicts must have evicted; until then it goes on.
@@ -183,7 +183,7 @@ fn run(scenario: &Scenario, seed: u64) -> Result<String, String> {
         return Err(format!("only stuck workers miss messages: {tally}"));
     }
     if tally.cut_short * 100 < tally.looked * MIN_CUT_SHORT {
-        return Err(format!("too few kills hit a section: {tally}"));
+        return Err(format!("too few kills hit a transaction: {tally}"));
     }
     Ok(format!("  {tally}"))
 }

@@ -19,7 +19,7 @@ const RESERVE: &[u8] = b"reserve";
 const START: u64 = 1_800_000_000;
 /// A process that does not do what it is told for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often one looks for a process in a section, most of the time without finding any.
+/// How often one looks for a process in a transaction, most of the time without finding any.
 const LOOKS: u32 = 50_000;
 
 pub struct Parent {
@@ -131,7 +131,7 @@ impl Parent {
     }
 
     /// Kills a process other than those: one at random as it runs, or one that is stopped first, so that
-    /// one can see where it is. Mostly that is one that was just seen in a section.
+    /// one can see where it is. Mostly that is one that was just seen in a transaction.
     fn choose_and_kill(&mut self, dead: &[usize]) -> Result<usize, String> {
         let how = self.random.below(5);
         let aimed = if how >= 2 { self.aim()? } else { None };
@@ -145,7 +145,8 @@ impl Parent {
             },
         };
         if how >= 1 {
-            let changes = if aimed.is_some() { self.section(seat) } else { self.stop(seat)? };
+            let changes =
+                if aimed.is_some() { self.changes_in_transaction(seat) } else { self.stop(seat)? };
             self.tally.looked += 1;
             self.tally.held += u64::from(changes.is_some());
             if changes.is_some_and(|changes| changes > 0) {
@@ -165,14 +166,14 @@ impl Parent {
         Ok(seat)
     }
 
-    /// Stops processes that are seen in a section until one still is in it when it stands.
+    /// Stops processes that are seen in a transaction until one still is in it when it stands.
     fn aim(&mut self) -> Result<Option<usize>, String> {
         for look in 1..=LOOKS {
             if look % (LOOKS / 10) == 0 {
                 // On a busy machine they need this processor too.
                 pause(200);
             }
-            let Some((holder, 1..)) = self.zone.section_in_progress() else { continue };
+            let Some((holder, 1..)) = self.zone.transaction_in_progress() else { continue };
             let Some(seat) = self.children.iter().position(|&pid| pid as u32 == holder) else {
                 continue;
             };
@@ -184,7 +185,7 @@ impl Parent {
         Ok(None)
     }
 
-    /// Stops a process. How many words it has changed and not committed, if it is in a section.
+    /// Stops a process. How many words it has changed and not committed, if it is in a transaction.
     fn stop(&mut self, seat: usize) -> Result<Option<u32>, String> {
         let pid = self.children[seat];
         signal(pid, libc::SIGSTOP);
@@ -192,12 +193,12 @@ impl Parent {
         if !libc::WIFSTOPPED(status) {
             return Err(self.ended_by_itself(seat, status));
         }
-        Ok(self.section(seat))
+        Ok(self.changes_in_transaction(seat))
     }
 
-    fn section(&self, seat: usize) -> Option<u32> {
-        let section = self.zone.section_in_progress();
-        let own = section.filter(|&(holder, _)| holder == self.children[seat] as u32);
+    fn changes_in_transaction(&self, seat: usize) -> Option<u32> {
+        let held = self.zone.transaction_in_progress();
+        let own = held.filter(|&(holder, _)| holder == self.children[seat] as u32);
         own.map(|(_, changes)| changes)
     }
 
@@ -273,9 +274,9 @@ impl Parent {
         if since.elapsed() > PATIENCE {
             let seats = (0..SEATS).filter(|&seat| self.children[seat] != 0);
             let operations: Vec<_> = seats.map(|seat| self.operation(seat)).collect();
-            let section = self.zone.section_in_progress();
+            let held = self.zone.transaction_in_progress();
             self.end_all();
-            return Err(format!("processes hang in {operations:?}, section {section:?}"));
+            return Err(format!("processes hang in {operations:?}, transaction {held:?}"));
         }
         std::thread::sleep(Duration::from_micros(500));
         Ok(())

@@ -13,7 +13,7 @@ pub struct Tally {
     pub held: u64,
     /// Of those: it had changed something that it had not committed.
     pub cut_short: u64,
-    /// Operations that were cut short inside a section.
+    /// Operations that were cut short inside a transaction.
     pub cut_in: HashMap<&'static str, u64>,
     pub operations: u64,
     pub acknowledged: u64,

@@ -33,7 +33,7 @@ fn after(bench: &Bench, worker: Worker<'_>, id: &str, at: Stamp, now: u64) -> Ve
 fn stamps_follow_the_wall_clock_but_never_back() {
     // PUB-71, PUB-73, OLD-19.
     let bench = Bench::new(1 << 20);
-    let section = bench.zone.enter();
+    let tx = bench.zone.begin();
     let mut last = Stamp::default();
     for (ahead, second) in [
         (0, START),
@@ -44,12 +44,12 @@ fn stamps_follow_the_wall_clock_but_never_back() {
     ] {
         bench.zone.set_wall_clock(ahead);
         for _ in 0..3 {
-            let stamp = section.next_stamp(START);
+            let stamp = tx.next_stamp(START);
             assert!(stamp > last && stamp.second == second, "{stamp:?} after {last:?}");
             last = stamp;
         }
     }
-    section.commit();
+    tx.commit();
 }
 
 #[test]
@@ -61,21 +61,21 @@ fn stamps_of_a_zone_that_takes_the_place_of_another() {
     worker.publish("a", "one", true).unwrap();
     let before = Stamp { second: START, tag: 1000 };
     assert_eq!(after(&bench, worker, "a", before, START), [1]);
-    let section = bench.zone.enter();
-    assert_eq!(section.next_stamp(START + 1), Stamp { second: START + 1, tag: 1 });
-    section.commit();
+    let tx = bench.zone.begin();
+    assert_eq!(tx.next_stamp(START + 1), Stamp { second: START + 1, tag: 1 });
+    tx.commit();
 }
 
 #[test]
 fn stamps_go_on_when_no_tag_is_left() {
     let bench = Bench::new(1 << 20);
-    let section = bench.zone.enter();
-    section.next_stamp(START);
-    section.set(&section.root().stamp_tag, u32::MAX - 1);
-    let stamps = [(); 3].map(|()| section.next_stamp(START));
+    let tx = bench.zone.begin();
+    tx.next_stamp(START);
+    tx.set(&tx.root().stamp_tag, u32::MAX - 1);
+    let stamps = [(); 3].map(|()| tx.next_stamp(START));
     let expected = [(START, u32::MAX), (START + 1, 1), (START + 1, 2)];
     assert_eq!(stamps, expected.map(|(second, tag)| Stamp { second, tag }));
-    section.commit();
+    tx.commit();
 }
 
 #[test]
@@ -204,7 +204,7 @@ proptest! {
             Reader { channel, at, had: 0 }
         });
         // They are told that they have nothing yet.
-        bench.zone.enter().accept_second(Some(START - 1), now);
+        bench.zone.begin().accept_second(Some(START - 1), now);
         let mut published = [0; 2];
         let mut last = Stamp::default();
         for op in &ops {
@@ -212,7 +212,7 @@ proptest! {
                 Op::Publish { channel } => {
                     a.publish_at(&format!("c{channel}"), "x", true, now).unwrap();
                     published[channel] += 1;
-                    let stamp = bench.zone.enter().newest_stamp();
+                    let stamp = bench.zone.begin().newest_stamp();
                     assert!(stamp > last && stamp.second >= bench.wall(now));
                     last = stamp;
                 }

@@ -410,12 +410,12 @@ fn what_a_dead_process_noted_is_told_by_the_next() {
     let a = bench.worker();
     std::thread::scope(|scope| {
         let died = scope.spawn(|| {
-            let section = bench.zone.enter();
-            section.create_channel(b"c", &bench.limits, START).unwrap();
-            section.commit();
-            section.create_channel(b"half", &bench.limits, START).unwrap();
+            let tx = bench.zone.begin();
+            tx.create_channel(b"c", &bench.limits, START).unwrap();
+            tx.commit();
+            tx.create_channel(b"half", &bench.limits, START).unwrap();
             // Gone with the lock.
-            std::mem::forget(section);
+            std::mem::forget(tx);
         });
         died.join().unwrap();
     });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::list::InFifo;
+use crate::store::transaction::list::InHistory;
 
 const MIB: usize = 1 << 20;
 
@@ -22,9 +22,9 @@ impl Bench {
 
     /// Ids in a channel's history.
     fn stored(&self, id: &str) -> Vec<u64> {
-        let section = self.zone.enter();
-        let channel = section.at(section.find(id.as_bytes()).unwrap());
-        section.items::<InFifo>(&channel.fifo).map(|message| section.at(message).id.get()).collect()
+        let tx = self.zone.begin();
+        let channel = tx.at(tx.find(id.as_bytes()).unwrap());
+        tx.items::<InHistory>(&channel.fifo).map(|message| tx.at(message).id.get()).collect()
     }
 }
 
@@ -124,7 +124,7 @@ fn a_large_message_takes_as_many_small_ones_as_it_must() {
 
 #[test]
 fn everything_that_needs_room_gets_some() {
-    // LIFE-53, LIFE-54: channels, subscribers, their mail, histories, farewells.
+    // LIFE-53, LIFE-54: channels, subscribers, their mail, histories, delete texts.
     let bench = Bench::evicting(256 << 10);
     let (a, b) = (bench.worker(), bench.worker());
     let fill = |bytes: usize| {

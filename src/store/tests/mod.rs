@@ -57,7 +57,7 @@ impl Drop for Bench {
         // This thread's list of robust mutexes must not lead into freed memory. For those that it does
         // not hold this does nothing.
         for slot in self.zone.geometry.slots(&self.zone.memory) {
-            slot.life.unlock();
+            slot.liveness.unlock();
         }
         // SAFETY: allocated in `new` with this layout.
         unsafe { dealloc(self.memory.as_ptr(), self.layout) };

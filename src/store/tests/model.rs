@@ -40,7 +40,7 @@ fn op() -> impl Strategy<Value = Op> {
 
 #[derive(Default)]
 struct ModelChannel {
-    life: u64,
+    liveness: u64,
     last_id: u64,
     /// Id, text length, expiry.
     stored: VecDeque<(u64, usize, u64)>,
@@ -50,7 +50,7 @@ struct ModelChannel {
 struct ModelSubscriber {
     worker: usize,
     channel: u8,
-    life: u64,
+    liveness: u64,
     subscription: Subscription,
     expected: VecDeque<(u64, usize)>,
 }
@@ -72,7 +72,7 @@ impl Model {
         channels.entry(channel).or_insert_with(|| {
             *lives += 1;
             told.push((Event::ChannelCreated, channel));
-            ModelChannel { life: *lives, ..ModelChannel::default() }
+            ModelChannel { liveness: *lives, ..ModelChannel::default() }
         })
     }
 
@@ -82,21 +82,26 @@ impl Model {
         let c = self.channel(channel);
         c.last_id += 1;
         c.deadline = now + INACTIVITY;
-        let (id, life) = (c.last_id, c.life);
+        let (id, liveness) = (c.last_id, c.liveness);
         if store {
             c.stored.push_back((id, len, now + TTL));
             if c.stored.len() as u64 > MAX_STORED {
                 c.stored.pop_front();
             }
         }
-        for s in self.subscribers.iter_mut().filter(|s| s.channel == channel && s.life == life) {
+        for s in
+            self.subscribers.iter_mut().filter(|s| s.channel == channel && s.liveness == liveness)
+        {
             s.expected.push_back((id, len));
         }
     }
 
     fn subscribed(&self, channel: u8) -> usize {
-        let life = self.channels.get(&channel).map(|c| c.life);
-        self.subscribers.iter().filter(|s| s.channel == channel && Some(s.life) == life).count()
+        let liveness = self.channels.get(&channel).map(|c| c.liveness);
+        self.subscribers
+            .iter()
+            .filter(|s| s.channel == channel && Some(s.liveness) == liveness)
+            .count()
     }
 
     fn leave(&mut self, index: usize) -> ModelSubscriber {
@@ -104,7 +109,9 @@ impl Model {
         self.told.push((Event::ClientUnsubscribed, gone.channel));
         if self.subscribed(gone.channel) == 0 {
             let now = self.now;
-            if let Some(c) = self.channels.get_mut(&gone.channel).filter(|c| c.life == gone.life) {
+            if let Some(c) =
+                self.channels.get_mut(&gone.channel).filter(|c| c.liveness == gone.liveness)
+            {
                 c.deadline = now + INACTIVITY;
             }
         }
@@ -228,7 +235,7 @@ impl Run {
         let skip = c.stored.len().saturating_sub(backtrack as usize);
         let expected: Vec<_> =
             c.stored.iter().skip(skip).filter(|m| m.2 > now).map(|m| (m.0, m.1)).collect();
-        let life = c.life;
+        let liveness = c.liveness;
         let mut replayed = Vec::new();
         while let Some(bookmark) = subscription.history.take() {
             let step = zone.read_history(me, bookmark, usize::MAX, now);
@@ -237,7 +244,7 @@ impl Run {
         }
         assert_eq!(replayed, expected);
         let expected = VecDeque::new();
-        let subscriber = ModelSubscriber { worker, channel, life, subscription, expected };
+        let subscriber = ModelSubscriber { worker, channel, liveness, subscription, expected };
         self.model.subscribers.push(subscriber);
         self.model.told.push((Event::ClientSubscribed, channel));
     }
@@ -262,8 +269,8 @@ impl Run {
     }
 
     fn end_deleted(&mut self, channel: u8) {
-        let life = self.model.channels.get(&channel).map(|c| c.life);
-        let of_it = |s: &ModelSubscriber| s.channel == channel && Some(s.life) == life;
+        let liveness = self.model.channels.get(&channel).map(|c| c.liveness);
+        let of_it = |s: &ModelSubscriber| s.channel == channel && Some(s.liveness) == liveness;
         while let Some(i) = self.model.subscribers.iter().position(of_it) {
             let s = self.model.leave(i);
             let me = self.workers[s.worker];

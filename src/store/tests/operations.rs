@@ -279,9 +279,9 @@ fn a_panic_inside_a_section_takes_everything_back() {
     a.publish("c", "x", true).unwrap();
     let totals = bench.zone.totals(START);
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let section = bench.zone.enter();
-        section.create_channel(b"half", &bench.limits, START).unwrap();
-        section.drop_oldest(section.find(b"c").unwrap(), START);
+        let tx = bench.zone.begin();
+        tx.create_channel(b"half", &bench.limits, START).unwrap();
+        tx.drop_oldest(tx.find(b"c").unwrap(), START);
         panic!("in the middle");
     }));
     assert!(result.is_err());
