@@ -14,7 +14,11 @@ use crate::store::ground::robust::RobustMutex;
 
 /// First word of every zone: `ngxpstrm`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ngxpstrm");
-/// Changes whenever an older or newer module would misread the zone.
+/// Changes whenever an older or newer module would misread the zone; docs/zone-layout.md says what follows.
+///
+/// 2: the events channel, and events that were noted. 3: the count of configurations, by which workers know that
+/// they were replaced. 4: the two clocks, eviction, and which pages hold nothing but messages. 5: who is
+/// stuck, what is lent to a worker, and the way back through a mailbox.
 pub const VERSION: u32 = 5;
 
 /// Bytes in a page of the zone's own allocator; nothing to do with the machine's pages.
