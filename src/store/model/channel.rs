@@ -7,13 +7,14 @@
 //! too, until its history is emptied: whoever sweeps finishes what a killed process began. The events
 //! channel has no period and waits nowhere (`events.rs`).
 
+use crate::store::error::StoreError;
 use crate::store::ground::layout::{Channel, ChannelFlags, Message};
 use crate::store::ground::memory::Ref;
-use crate::store::operations::events::Event;
+use crate::store::model::event::Event;
+use crate::store::model::limits::Limits;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::alloc::Full;
 use crate::store::transaction::list::{ByCreation, ByDeadline, InHistory};
-use crate::store::{Limits, StoreError};
 
 impl Transaction<'_> {
     /// The id, which never changes.

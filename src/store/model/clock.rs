@@ -8,13 +8,10 @@
 //! noted by whoever reads the clocks; stamps are given out in the one order of all messages whatever they
 //! say (`stamp.rs`), so it may be a moment old.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use crate::store::Zone;
+use crate::store::ground::clocks::{SECOND, monotonic, wall};
 use crate::store::ground::layout::Root;
 use crate::store::transaction::Transaction;
-
-const SECOND: u64 = 1_000_000_000;
+use crate::store::zone::Zone;
 
 impl Zone {
     /// Seconds on the steady clock. Notes where the wall clock stands.
@@ -47,26 +44,6 @@ impl Transaction<'_> {
     }
 }
 
-/// Starts the steady clock of a new zone, created at this unix second.
-pub fn start(root: &Root, created: u64) {
-    let wall = created * SECOND + wall() % SECOND;
-    root.steady_offset.store(wall.wrapping_sub(monotonic()));
-}
-
 fn shifted(root: &Root, now: u64) -> u64 {
     now.saturating_add_signed(root.wall_shift.get() as i64)
-}
-
-/// Nanoseconds since 1970.
-fn wall() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
-}
-
-/// Nanoseconds on a clock that nobody sets.
-fn monotonic() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes the time to where it is told; this clock is always there.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    time.tv_sec as u64 * SECOND + time.tv_nsec as u64
 }

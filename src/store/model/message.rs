@@ -2,11 +2,12 @@
 
 use crate::store::ground::layout::{Channel, ChannelFlags, Message, MessageFlags};
 use crate::store::ground::memory::Ref;
+use crate::store::ground::slot_id::SlotId;
+use crate::store::model::parts::Parts;
 use crate::store::model::stamp::Stamp;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::alloc::{Full, footprint};
 use crate::store::transaction::list::{ByExpiry, InHistory};
-use crate::store::{Parts, SlotId};
 
 impl Transaction<'_> {
     /// Takes room for a message. The worker's slot holds it until it is published or discarded, so a

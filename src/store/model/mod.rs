@@ -3,9 +3,12 @@
 
 pub mod channel;
 pub mod clock;
+pub mod event;
 pub mod expiry_queues;
 pub mod index;
+pub mod limits;
 pub mod mailbox;
 pub mod message;
+pub mod parts;
 pub mod stamp;
 pub mod trash;

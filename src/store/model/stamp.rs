@@ -1,9 +1,9 @@
 //! The zone-wide (second, tag): a position in the one order of all messages (OLD-7, PUB-71).
 
-use crate::store::Zone;
 use crate::store::ground::layout::Channel;
 use crate::store::ground::memory::Ref;
 use crate::store::transaction::Transaction;
+use crate::store::zone::Zone;
 
 /// Tags that the zones before may have given out in one second.
 const TAGS_BEFORE: u32 = 1 << 24;

@@ -2,10 +2,15 @@
 //! behind those of its subscriptions' ends: with the last subscriber, or at once if there is none. (The
 //! C module looked for that every four seconds.)
 
+use crate::store::ground::layout::Channel;
 use crate::store::ground::layout::ChannelFlags;
+use crate::store::ground::memory::Ref;
+use crate::store::ground::slot_id::{SlotId, Wake};
+use crate::store::model::parts::Parts;
 use crate::store::transaction::Transaction;
+use crate::store::transaction::alloc::Full;
 use crate::store::transaction::list::{OfChannel, OfSlot};
-use crate::store::{Channel, Full, Parts, Ref, SlotId, Wake, Zone};
+use crate::store::zone::Zone;
 
 /// Messages of a deleted channel freed under one hold of the lock.
 const SLICE: usize = 64;

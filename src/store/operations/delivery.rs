@@ -9,11 +9,15 @@ use core::cell::Cell;
 
 use smallvec::SmallVec;
 
+use crate::store::ground::layout::{Channel, Node};
 use crate::store::ground::layout::{MAIL_ENTRIES, Message, Slot};
 use crate::store::ground::memory::Ref;
+use crate::store::ground::slot_id::SlotId;
+use crate::store::model::parts::MessageRef;
+use crate::store::model::stamp::Stamp;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::list::OfSlot;
-use crate::store::{Channel, MessageRef, Node, SlotId, Stamp, Zone};
+use crate::store::zone::Zone;
 
 /// Deleted channels that are looked at for one whose messages were taken.
 const NOTICES: usize = 64;

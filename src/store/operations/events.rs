@@ -24,47 +24,19 @@
 //! count in the totals, and its period begins (DIR-195). If there is no room for the new channel, there is
 //! none until a worker of that configuration finds some (`retry_events`).
 
-use crate::protocol::json;
 use crate::store::ground::layout::{Channel, ChannelFlags, Message};
 use crate::store::ground::memory::Ref;
+use crate::store::ground::slot_id::SlotId;
+use crate::store::model::event::Event;
+use crate::store::model::limits::Limits;
 use crate::store::model::mailbox::Posted;
 use crate::store::model::message::seconds;
+use crate::store::model::parts::Parts;
 use crate::store::operations::evict::message_size;
 use crate::store::transaction::Transaction;
+use crate::store::transaction::alloc::Full;
 use crate::store::transaction::list::{InHistory, OfChannel};
-use crate::store::{Full, Limits, Parts, SlotId, Zone};
-
-/// What an event tells (EVT-4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    ChannelCreated,
-    ChannelDestroyed,
-    ClientSubscribed,
-    ClientUnsubscribed,
-}
-
-impl Event {
-    /// The type word (EVT-5).
-    pub fn name(self) -> &'static str {
-        match self {
-            Event::ChannelCreated => "channel_created",
-            Event::ChannelDestroyed => "channel_destroyed",
-            Event::ClientSubscribed => "client_subscribed",
-            Event::ClientUnsubscribed => "client_unsubscribed",
-        }
-    }
-
-    /// DIR-188, with the id escaped (DIR-192).
-    fn text(self, channel_id: &[u8]) -> Vec<u8> {
-        let mut text = Vec::with_capacity(64 + channel_id.len());
-        text.extend_from_slice(b"{\"type\": \"");
-        text.extend_from_slice(self.name().as_bytes());
-        text.extend_from_slice(b"\", \"channel\": ");
-        json::append_string(channel_id, &mut text);
-        text.push(b'}');
-        text
-    }
-}
+use crate::store::zone::Zone;
 
 /// Names the configuration that decides about the events channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

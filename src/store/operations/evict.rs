@@ -30,11 +30,13 @@
 use core::cell::Cell;
 use core::mem::size_of;
 
+use crate::store::error::StoreError;
 use crate::store::ground::layout::{Channel, ChannelFlags, Message};
 use crate::store::ground::memory::Ref;
+use crate::store::model::stamp::Stamp;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::alloc::{Full, LARGEST_SMALL};
-use crate::store::{Stamp, StoreError, Zone};
+use crate::store::zone::Zone;
 
 /// Messages evicted under one hold of the lock.
 pub const SLICE: u32 = 64;
@@ -188,7 +190,7 @@ impl Transaction<'_> {
 }
 
 /// Bytes of a message with these parts.
-pub fn message_size(parts: &crate::store::Parts<'_>) -> usize {
+pub fn message_size(parts: &crate::store::model::parts::Parts<'_>) -> usize {
     let ids = [parts.event_id, parts.event_type].into_iter().flatten();
     size_of::<Message>() + parts.text_len() + ids.map(<[u8]>::len).sum::<usize>()
 }

@@ -12,8 +12,10 @@ use crate::store::ground::layout::{
     Bookmark, ChannelFlags, Message, MessageFlags, PAGE_OF_HISTORY,
 };
 use crate::store::ground::memory::Ref;
+use crate::store::ground::slot_id::SlotId;
+use crate::store::model::parts::MessageRef;
 use crate::store::transaction::Transaction;
-use crate::store::{MessageRef, SlotId, Zone};
+use crate::store::zone::Zone;
 
 /// Text after which a page ends at the latest, in bytes.
 const PAGE_BYTES: usize = 256 * 1024;
@@ -145,7 +147,7 @@ impl Zone {
             (
                 self.memory.bytes(at, lens.iter().sum()),
                 self.memory.bytes(
-                    channel.offset() + crate::store::Channel::ID_AT,
+                    channel.offset() + crate::store::ground::layout::Channel::ID_AT,
                     c.id_len.get() as usize,
                 ),
             )
@@ -156,7 +158,10 @@ impl Zone {
             channel,
             channel_id,
             id: m.id.get(),
-            stamp: crate::store::Stamp { second: u64::from(m.second.get()), tag: m.tag.get() },
+            stamp: crate::store::model::stamp::Stamp {
+                second: u64::from(m.second.get()),
+                tag: m.tag.get(),
+            },
             text,
             event_id: flags.contains(MessageFlags::EVENT_ID).then_some(event_id),
             event_type: flags.contains(MessageFlags::EVENT_TYPE).then_some(event_type),

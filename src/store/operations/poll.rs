@@ -16,13 +16,17 @@ use core::mem::size_of;
 
 use smallvec::SmallVec;
 
+use crate::store::error::StoreError;
 use crate::store::ground::layout::{Bookmark, Channel, ChannelFlags, Message, Node};
 use crate::store::ground::memory::Ref;
+use crate::store::ground::slot_id::{SlotId, Wake};
+use crate::store::model::limits::Limits;
+use crate::store::model::stamp::Stamp;
+use crate::store::operations::resume_point::{JoinItem, Since};
+use crate::store::operations::subscribe::{JoinRules, Subscription, Subscriptions};
 use crate::store::transaction::Transaction;
-use crate::store::{
-    Full, JoinItem, JoinRules, Limits, Since, SlotId, Stamp, StoreError, Subscription,
-    Subscriptions, Wake, Zone,
-};
+use crate::store::transaction::alloc::Full;
+use crate::store::zone::Zone;
 
 /// What a client is told to come back with: `Last-Modified` and `Etag` (HDR-6). Absent if it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -9,15 +9,20 @@
 
 use smallvec::SmallVec;
 
+use crate::store::error::StoreError;
 use crate::store::ground::layout::{Channel, Message};
 use crate::store::ground::memory::Ref;
+use crate::store::ground::slot_id::{SlotId, Wake};
+use crate::store::model::limits::Limits;
 use crate::store::model::mailbox::Posted;
 use crate::store::model::message::seconds;
+use crate::store::model::parts::Parts;
 use crate::store::operations::evict::message_size;
 use crate::store::operations::statistics::ChannelInfo;
 use crate::store::transaction::Transaction;
+use crate::store::transaction::alloc::Full;
 use crate::store::transaction::list::OfChannel;
-use crate::store::{Full, Limits, Parts, SlotId, StoreError, Wake, Zone};
+use crate::store::zone::Zone;
 
 /// Messages that one publish drops at most from a channel.
 const TRIMMED: usize = 256;

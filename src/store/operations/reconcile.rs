@@ -2,8 +2,10 @@
 
 use crate::store::ground::layout::{Bookmark, Node};
 use crate::store::ground::memory::Ref;
+use crate::store::ground::slot_id::{SlotId, Wake};
+use crate::store::model::limits::Limits;
 use crate::store::transaction::list::{BookmarksOfSlot, OfSlot};
-use crate::store::{Limits, SlotId, Wake, Zone};
+use crate::store::zone::Zone;
 
 impl Zone {
     /// Gives back what this worker's slot has beyond what the worker says: its subscribers on a node, and

@@ -4,9 +4,18 @@ use smallvec::SmallVec;
 
 use crate::store::ground::layout::{Channel, Message, MessageFlags};
 use crate::store::ground::memory::Ref;
+use crate::store::model::stamp::Stamp;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::list::InHistory;
-use crate::store::{JoinItem, Stamp, Zone};
+use crate::store::zone::Zone;
+
+/// One channel of a request (PATH-1).
+#[derive(Debug, Clone, Copy)]
+pub struct JoinItem<'a> {
+    pub id: &'a [u8],
+    /// How many of the newest messages are wanted; 0 = those after the position.
+    pub backtrack: u64,
+}
 
 /// Where the client says it was: T, G and E of the specification (OLD-1).
 #[derive(Debug, Clone, Copy, Default)]

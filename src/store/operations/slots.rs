@@ -7,9 +7,11 @@
 use crate::store::ground::layout::{CAUSES, MODES, Node, Slot, SlotState};
 use crate::store::ground::memory::Ref;
 use crate::store::ground::robust::Held;
+use crate::store::ground::slot_id::{SlotId, Wake};
+use crate::store::model::limits::Limits;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::list::{BookmarksOfSlot, InHistory};
-use crate::store::{Limits, SlotId, Wake, Zone};
+use crate::store::zone::Zone;
 
 /// How a subscriber is connected; index into a slot's counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

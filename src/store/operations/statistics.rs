@@ -4,10 +4,11 @@ use smallvec::SmallVec;
 
 use crate::store::ground::layout::{CAUSES, Channel, ChannelFlags, MODES, PAGE, SlotState};
 use crate::store::ground::memory::Ref;
+use crate::store::ground::slot_id::SlotId;
 use crate::store::operations::slots::DropCause;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::list::{ByCreation, ListTag};
-use crate::store::{SlotId, Zone};
+use crate::store::zone::Zone;
 
 /// Channels read under one hold of the lock.
 const SLICE: usize = 64;

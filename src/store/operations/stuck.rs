@@ -19,9 +19,10 @@
 use std::time::Duration;
 
 use crate::store::ground::layout::{Node, Slot};
+use crate::store::ground::slot_id::SlotId;
 use crate::store::operations::slots::DropCause;
 use crate::store::transaction::Transaction;
-use crate::store::{SlotId, Zone};
+use crate::store::zone::Zone;
 
 /// How long a worker takes nothing of what waits for it until it is stuck (LIFE-58).
 pub const STUCK_AFTER: Duration = Duration::from_secs(5);

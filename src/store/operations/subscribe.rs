@@ -12,20 +12,18 @@ use core::mem::size_of;
 
 use smallvec::SmallVec;
 
+use crate::store::error::StoreError;
 use crate::store::ground::layout::{Bookmark, Channel, ChannelFlags, Message, Node};
 use crate::store::ground::memory::Ref;
-use crate::store::operations::events::Event;
+use crate::store::ground::slot_id::{SlotId, Wake};
+use crate::store::model::event::Event;
+use crate::store::model::limits::Limits;
+use crate::store::model::stamp::Stamp;
+use crate::store::operations::resume_point::{JoinItem, Since};
 use crate::store::transaction::Transaction;
+use crate::store::transaction::alloc::Full;
 use crate::store::transaction::list::{BookmarksOfSlot, OfChannel, OfSlot};
-use crate::store::{Full, Limits, Since, SlotId, Stamp, StoreError, Wake, Zone};
-
-/// One channel of a request (PATH-1).
-#[derive(Debug, Clone, Copy)]
-pub struct JoinItem<'a> {
-    pub id: &'a [u8],
-    /// How many of the newest messages are wanted; 0 = those after the position.
-    pub backtrack: u64,
-}
+use crate::store::zone::Zone;
 
 /// What a location asks of its subscribers.
 #[derive(Debug, Clone, Copy, Default)]
@@ -257,7 +255,7 @@ impl Transaction<'_> {
         }
     }
 
-    pub fn slot_of(&self, node: Ref<Node>) -> &crate::store::Slot {
+    pub fn slot_of(&self, node: Ref<Node>) -> &crate::store::ground::layout::Slot {
         &self.slots()[self.at(node).slot.get() as usize]
     }
 

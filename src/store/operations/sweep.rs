@@ -1,6 +1,7 @@
 //! What time takes away: expired messages, unused channels, and what a killed process left unfinished.
 
-use crate::store::{Wake, Zone};
+use crate::store::ground::slot_id::Wake;
+use crate::store::zone::Zone;
 
 /// Steps under one hold of the lock.
 const SLICE: usize = 64;

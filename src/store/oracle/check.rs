@@ -6,7 +6,6 @@
 use core::mem::size_of;
 use std::collections::{HashMap, HashSet};
 
-use crate::store::Zone;
 use crate::store::ground::layout::Ends;
 use crate::store::ground::layout::{
     Allocated, BINS, Bookmark, CLASSES, Channel, ChannelFlags, MailBlock, Message, MessageFlags,
@@ -19,6 +18,7 @@ use crate::store::transaction::list::{
     BookmarksOfSlot, ByCreation, ByDeadline, ByExpiry, InHistory, ListTag, OfChannel, OfSlot,
 };
 use crate::store::transaction::pages::PageState;
+use crate::store::zone::Zone;
 
 /// What is wrong, in words.
 pub type Fault = String;

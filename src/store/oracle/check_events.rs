@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use crate::store::Zone;
 use crate::store::ground::layout::{Channel, ChannelFlags, Message};
 use crate::store::ground::memory::Ref;
 use crate::store::oracle::check::Fault;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::list::{ByCreation, InHistory};
+use crate::store::zone::Zone;
 
 /// What the sum was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

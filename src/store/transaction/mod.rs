@@ -22,11 +22,12 @@ pub mod pages;
 use core::cell::Cell;
 use core::sync::atomic::{Ordering, compiler_fence};
 
-use super::{Geometry, Slot, SlotId, Wake};
 use crate::provoked;
-use crate::store::ground::layout::{JournalEntry, Root, SlotState};
+use crate::store::ground::geometry::Geometry;
+use crate::store::ground::layout::{JournalEntry, Root, Slot, SlotState};
 use crate::store::ground::memory::{Cell32, Cell64, Link, Memory, Object, Ref, raw};
 use crate::store::ground::robust::Acquired;
+use crate::store::ground::slot_id::{SlotId, Wake};
 
 /// The zone's lock, held. Changes since the last `commit` are undone when it is dropped.
 pub struct Transaction<'z> {
