@@ -60,6 +60,16 @@ missing_test_tools() {
     command -v curl >/dev/null || say curl
     command -v openssl >/dev/null || say openssl
     has_libfaketime || say libfaketime
+    missing_filters
+}
+
+# missing_filters: filters that Debian's nginx has as modules in packages of their own.
+missing_filters() {
+    local filter
+    [[ -e /usr/share/nginx/src/conf_flags ]] || return 0
+    for filter in image xslt subs; do
+        [[ -e /usr/lib/nginx/modules/ngx_http_${filter}_filter_module.so ]] || say "libnginx-mod-http-$filter-filter"
+    done
 }
 
 # has_libfaketime: the library that the tests of the clock preload.

@@ -13,6 +13,7 @@ use super::role::Role;
 use super::settings::{LocationSettings, MainSettings};
 use super::templates::TemplateTable;
 use super::zone::SharedZone;
+use crate::ngx_ext::filters::Level as LocationLevel;
 use crate::ngx_ext::log::{self, Level};
 use crate::store::Zone;
 
@@ -26,6 +27,8 @@ pub struct MainConf {
     pub(super) templates: TemplateTable,
     /// Set once the configuration was checked, if the module is used.
     pub(super) main: Option<Main>,
+    /// Where subscribers are served.
+    pub(super) subscribers: Vec<LocationLevel>,
 }
 
 impl MainConf {

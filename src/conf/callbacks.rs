@@ -5,8 +5,8 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use nginx_sys::{
-    ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t, ngx_http_core_module,
-    ngx_http_request_t, ngx_int_t,
+    NGX_ERROR, NGX_OK, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t,
+    ngx_http_core_module, ngx_http_request_t, ngx_int_t,
 };
 
 use super::access::{LocationConf, MainConf, main_conf_being_read};
@@ -15,17 +15,25 @@ use super::location::Location;
 use super::main::Main;
 use super::padding::Padding;
 use super::place::{Place, Places};
+use super::role::Role;
 use super::settings::MainSettings;
 use super::templates::TemplateTable;
 use super::zone::SharedZone;
 use crate::ngx_ext::conf::{log_at, place_in_pool};
+use crate::ngx_ext::filters;
 use crate::ngx_ext::guard::guard;
 use crate::ngx_ext::log::Level;
 use crate::ngx_ext::regex::Regex;
+use crate::ngx_ext::request::OutOfMemory;
 
 /// `NGX_CONF_OK` and `NGX_CONF_ERROR`, which C has as casts.
 pub(super) const CONF_OK: *mut c_char = ptr::null_mut();
 pub(super) const CONF_ERROR: *mut c_char = ptr::without_provenance_mut(usize::MAX);
+
+/// Filters of nginx that want a whole document before they let go of its first byte, or take what it says
+/// for commands of the server's.
+const FOR_DOCUMENTS: [&str; 3] =
+    ["ngx_http_ssi_filter_module", "ngx_http_image_filter_module", "ngx_http_xslt_filter_module"];
 
 /// A content handler as nginx calls it.
 pub type ContentHandler = unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t;
@@ -73,6 +81,7 @@ pub unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
                 zone: SharedZone::Unset,
                 templates: TemplateTable::default(),
                 main: None,
+                subscribers: Vec::new(),
             };
             place_in_pool((*cf).pool, conf).cast()
         })
@@ -152,12 +161,36 @@ pub unsafe extern "C" fn merge_loc_conf(
             match Location::resolve(*role, &conf.settings, main, templates, &mut compile) {
                 Ok(location) => {
                     announce(cf, &location.padding, &conf.places, place);
+                    if let Role::Subscriber(_) = role {
+                        main_conf.subscribers.push(filters::Level::at_hand(cf));
+                    }
                     main.largest_padding = main.largest_padding.max(location.padding.largest());
                     conf.location = Some(location);
                 }
                 Err(error) => return refuse(cf, error, &conf.places, place),
             }
             CONF_OK
+        })
+    }
+}
+
+/// All levels are merged: subscriber locations are without the filters that are for whole documents
+/// (SUB-65).
+///
+/// # Safety
+/// For nginx to call when it has read the `http` block.
+pub unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
+    // SAFETY: nginx calls with the configuration it has read and not taken up.
+    unsafe {
+        guard((*cf).log, "postconfiguration", NGX_ERROR as ngx_int_t, || {
+            let Some(main_conf) = main_conf_being_read(cf) else { return NGX_OK as ngx_int_t };
+            let subscribers = &main_conf.as_ref().subscribers;
+            for module in FOR_DOCUMENTS {
+                if let Err(OutOfMemory) = filters::unset(cf, module, subscribers) {
+                    return NGX_ERROR as ngx_int_t;
+                }
+            }
+            NGX_OK as ngx_int_t
         })
     }
 }

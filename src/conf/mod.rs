@@ -45,7 +45,7 @@ pub use access::{
 #[cfg(feature = "nginx")]
 pub use callbacks::{
     ContentHandler, create_loc_conf, create_main_conf, init_main_conf, install_content_handler,
-    merge_loc_conf,
+    merge_loc_conf, postconfiguration,
 };
 #[cfg(feature = "nginx")]
 pub use commands::commands;

@@ -16,8 +16,10 @@ pub const ALLOWED_HEADERS: &str =
 /// STAT-25).
 pub fn begin(request: Request<'_>) -> Result<(), OutOfMemory> {
     request.bits().set_disable_not_modified(true);
+    request.drop_ranges();
     request.push_header("Expires", b"Thu, 01 Jan 1970 00:00:01 GMT")?;
-    request.push_header("Cache-Control", b"no-cache, no-store, must-revalidate")
+    request.push_header("Cache-Control", b"no-cache, no-store, must-revalidate")?;
+    request.fix_caching()
 }
 
 /// Lets a page of an allowed origin read the answer and use `methods` (PUB-11, DIR-165).
@@ -29,12 +31,14 @@ pub fn allow_origin(exchange: &Exchange<'_>, methods: &str) -> Result<(), OutOfM
     request.push_header("Access-Control-Allow-Headers", ALLOWED_HEADERS.as_bytes())
 }
 
-/// Answers without body (PUB-7). The request's body goes with it (PUB-96).
+/// Answers without body (PUB-7), whose type is then of no interest, whoever said it. The request's body goes
+/// with it (PUB-96).
 pub fn empty(request: Request<'_>, status: u32) -> ngx_int_t {
     if let Err(rc) = request.discard_body() {
         return rc;
     }
     request.set_status(status);
+    request.clear_content_type();
     request.set_content_length(0);
     request.bits().set_header_only(true);
     request.send_header()

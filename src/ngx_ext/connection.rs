@@ -47,8 +47,13 @@ impl Connection<'_> {
 
     /// Whether some layer below (TLS, the request's output) still holds bytes.
     pub fn is_buffered(self) -> bool {
+        self.buffered() != 0
+    }
+
+    /// nginx's bits for who holds bytes; filters may set such bits too.
+    pub(super) fn buffered(self) -> u32 {
         // SAFETY: a live connection.
-        unsafe { (*self.c).buffered() != 0 }
+        unsafe { (*self.c).buffered() }
     }
 
     /// Whether `limit_rate` holds output back at this moment.

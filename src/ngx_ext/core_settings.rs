@@ -30,12 +30,16 @@ impl Request<'_> {
         unsafe { (*self.core_conf()).lingering_timeout as u64 }
     }
 
-    /// The content type of `default_type`, whatever the URI ends in (HDR-5).
+    /// The content type of `default_type`, whatever the URI ends in (HDR-5), unless the application that
+    /// passed the request on said another (HDR-15).
     pub fn set_default_content_type(self) {
         // SAFETY: a live request; the string lives as long as the configuration.
         unsafe {
             let default = (*self.core_conf()).default_type;
             let out = &mut (*self.as_ptr()).headers_out;
+            if out.content_type.len > 0 {
+                return;
+            }
             out.content_type = default;
             out.content_type_len = default.len;
             out.content_type_lowcase = std::ptr::null_mut();

@@ -2,7 +2,10 @@
 
 use std::iter::successors;
 
-use nginx_sys::{ngx_http_request_t, ngx_list_push, ngx_list_t, ngx_table_elt_t};
+use nginx_sys::{
+    ngx_array_create, ngx_array_push, ngx_array_t, ngx_http_request_t, ngx_list_push, ngx_list_t,
+    ngx_pcalloc, ngx_pool_t, ngx_table_elt_t,
+};
 
 use super::str;
 
@@ -73,5 +76,88 @@ pub unsafe fn push(r: *mut ngx_http_request_t, name: &'static str, value: &[u8])
         header.key = str::constant(name);
         header.value = value;
         Some(())
+    }
+}
+
+/// `Expires` and `Cache-Control` stay what [`push`] made them, whatever `expires` says: what that directive
+/// finds and changes is no line of the response. `None` when memory ran out.
+///
+/// # Safety
+/// `r` must be a live request whose response head was not sent yet.
+pub unsafe fn fix_caching(r: *mut ngx_http_request_t) -> Option<()> {
+    // SAFETY: the caller vouches for the request. Lines that nginx keeps apart are in its pool, and are
+    // sent only if they are in the list as well.
+    unsafe {
+        let out = &mut (*r).headers_out;
+        out.expires.stand_for((*r).pool, line_of(&out.headers, "Expires")?)?;
+        out.cache_control.stand_for((*r).pool, line_of(&out.headers, "Cache-Control")?)
+    }
+}
+
+/// # Safety
+/// As [`in_list`].
+unsafe fn line_of(list: *const ngx_list_t, name: &str) -> Option<*const ngx_table_elt_t> {
+    // SAFETY: the caller's promise.
+    unsafe { in_list(list, name) }.next().map(<*mut ngx_table_elt_t>::cast_const)
+}
+
+/// A header that nginx keeps apart: since 1.23 all are the first line of that name, before that those which
+/// may come more than once were an array.
+trait KeptApart {
+    /// Holds a copy of this line alone.
+    ///
+    /// # Safety
+    /// `pool` is the request's, `line` one of its lines.
+    unsafe fn stand_for(
+        &mut self,
+        pool: *mut ngx_pool_t,
+        line: *const ngx_table_elt_t,
+    ) -> Option<()>;
+}
+
+impl KeptApart for *mut ngx_table_elt_t {
+    unsafe fn stand_for(
+        &mut self,
+        pool: *mut ngx_pool_t,
+        line: *const ngx_table_elt_t,
+    ) -> Option<()> {
+        // SAFETY: the caller's promise; what is allocated is large enough for a line.
+        unsafe {
+            let copy: *mut ngx_table_elt_t = ngx_pcalloc(pool, size_of::<ngx_table_elt_t>()).cast();
+            *copy.as_mut()? = *line;
+            *self = copy;
+        }
+        Some(())
+    }
+}
+
+impl KeptApart for ngx_array_t {
+    unsafe fn stand_for(
+        &mut self,
+        pool: *mut ngx_pool_t,
+        line: *const ngx_table_elt_t,
+    ) -> Option<()> {
+        let mut copy: *mut ngx_table_elt_t = std::ptr::null_mut();
+        // SAFETY: the caller's promise; the array is of pointers to lines.
+        unsafe {
+            copy.stand_for(pool, line)?;
+            *self = *ngx_array_create(pool, 1, size_of_val(&copy)).as_ref()?;
+            *ngx_array_push(self).cast::<*mut ngx_table_elt_t>().as_mut()? = copy;
+        }
+        Some(())
+    }
+}
+
+/// Takes back what an application said of ranges before it passed the request on.
+///
+/// # Safety
+/// As [`push`].
+pub unsafe fn drop_ranges(r: *mut ngx_http_request_t) {
+    // SAFETY: the caller vouches for the request; the line is null or in the request's list.
+    unsafe {
+        if let Some(line) = (*r).headers_out.accept_ranges.as_mut() {
+            line.hash = 0;
+        }
+        (*r).headers_out.accept_ranges = std::ptr::null_mut();
     }
 }

@@ -113,6 +113,19 @@ impl<'r> Request<'r> {
         unsafe { headers::push(self.r, name, value) }.ok_or(OutOfMemory)
     }
 
+    /// The `Expires` and `Cache-Control` that were pushed are not changed by `expires`.
+    pub fn fix_caching(self) -> Result<(), OutOfMemory> {
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { headers::fix_caching(self.r) }.ok_or(OutOfMemory)
+    }
+
+    /// `Range` is ignored, and the answer says nothing of it.
+    pub fn drop_ranges(self) {
+        self.bits().set_allow_ranges(false);
+        // SAFETY: `from_raw` was promised a live request.
+        unsafe { headers::drop_ranges(self.r) }
+    }
+
     pub fn set_status(self, status: u32) {
         // SAFETY: `from_raw` was promised a live request.
         unsafe { (*self.r).headers_out.status = status as ngx_uint_t };
@@ -131,6 +144,13 @@ impl<'r> Request<'r> {
         out.content_type = str::constant(content_type);
         out.content_type_len = content_type.find(';').unwrap_or(content_type.len());
         out.content_type_lowcase = std::ptr::null_mut();
+        // Of the type before, if the request came with one.
+        out.charset.len = 0;
+    }
+
+    /// The answer has no content type.
+    pub fn clear_content_type(self) {
+        self.set_content_type("");
     }
 
     /// Sends the response head; nginx's return code. A worker that is going keeps no connection, and says

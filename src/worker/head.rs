@@ -5,6 +5,7 @@ use nginx_sys::{NGX_AGAIN, NGX_OK, ngx_int_t};
 use super::envelope::Media;
 use crate::conf::{Location, TemplateKind};
 use crate::ngx_ext::request::{OutOfMemory, Request};
+use crate::ngx_ext::substitution::Substitution;
 use crate::protocol::{date, jsonp};
 use crate::provoked;
 use crate::store::Position;
@@ -20,7 +21,10 @@ impl From<OutOfMemory> for Unsent {
 }
 
 /// Sends the head of a stream and its header template, at once (HDR-3, HDR-4, HDR-11, SUB-40).
-pub fn of_stream<'r>(request: Request<'r>, location: &'r Location) -> Result<(), Unsent> {
+pub fn of_stream<'r>(
+    request: Request<'r>,
+    location: &'r Location,
+) -> Result<Option<Substitution>, Unsent> {
     request.set_status(200);
     match location.message_template.kind {
         TemplateKind::EventStream => request.set_content_type("text/event-stream; charset=utf-8"),
@@ -35,7 +39,7 @@ pub fn of_answer<'r>(
     location: &'r Location,
     position: Position,
     media: Media,
-) -> Result<(), Unsent> {
+) -> Result<Option<Substitution>, Unsent> {
     request.set_status(200);
     set_position(request, position, media)?;
     send_with_header(
@@ -76,15 +80,21 @@ fn set_position(request: Request<'_>, position: Position, media: Media) -> Resul
     Ok(())
 }
 
-fn send_with_header<'r>(request: Request<'r>, header: &'r [u8]) -> Result<(), Unsent> {
+/// With what has to be known of `sub_filter` to go on.
+fn send_with_header<'r>(
+    request: Request<'r>,
+    header: &'r [u8],
+) -> Result<Option<Substitution>, Unsent> {
     let rc = request.send_header();
     if rc != NGX_OK as ngx_int_t && rc != NGX_AGAIN as ngx_int_t {
         return Err(Unsent(rc));
     }
+    let substitution = request.substitution();
     let left = match header {
-        [] => request.flush().map(drop),
-        header => request.output_constant(header).map(drop),
+        [] => request.flush(),
+        header => request.output_constant(header, substitution),
     };
     provoked::point("the head has left");
-    left.map_err(|_| Unsent(nginx_sys::NGX_ERROR as ngx_int_t))
+    left.map_err(|_| Unsent(nginx_sys::NGX_ERROR as ngx_int_t))?;
+    Ok(substitution)
 }

@@ -14,6 +14,7 @@ use super::transmission::{Flow, Transmission};
 use crate::conf::{Location, TemplateKind};
 use crate::ngx_ext::connection::Failed;
 use crate::ngx_ext::request::Request;
+use crate::ngx_ext::substitution::Substitution;
 
 /// Pages of history sent in one turn of the event loop, so that others are served in between.
 const PAGES: usize = 4;
@@ -31,12 +32,17 @@ pub(super) enum Then {
 impl Subscriber {
     /// The head was sent: from now on things leave through the request's sink. First comes what opens
     /// the envelope.
-    pub(super) fn attach(&self, worker: &Worker, request: Request<'static>) {
+    pub(super) fn attach(
+        &self,
+        worker: &Worker,
+        request: Request<'static>,
+        substitution: Option<Substitution>,
+    ) {
         if request.is_http1() && request.wants_nodelay() {
             request.connection().set_nodelay();
         }
         let direct = direct::allowed(self.location.direct_output, worker.all_modules_known);
-        let sink = Attached::new(request, direct);
+        let sink = Attached::new(request, direct, substitution);
         self.framing.set(sink.framing());
         let mut state = self.state.borrow_mut();
         let mut transmission = Transmission::new(sink);
@@ -78,7 +84,11 @@ impl Subscriber {
         let mut pages = 0;
         let then = loop {
             let mut state = self.state.borrow_mut();
+            let ends = matches!(state.phase, Phase::Ending { .. });
             let Some(transmission) = &mut state.transmission else { break Then::Wait };
+            if ends {
+                transmission.sink.waits_for_client_alone();
+            }
             match transmission.send_waiting(progress || pages > 0) {
                 Ok(Flow::Blocked) => break Then::Wait,
                 Ok(Flow::Idle) => {}
@@ -116,16 +126,15 @@ impl Subscriber {
     }
 
     pub(super) fn carry_out(&self, worker: &Worker, then: Then) {
-        let (request, filtered) = {
+        let request = {
             let mut state = self.state.borrow_mut();
             let Some(transmission) = &mut state.transmission else { return };
             worker.count_delivered(transmission.take_sent());
-            (transmission.sink.request(), transmission.sink.is_filtered())
+            transmission.sink.request()
         };
         match then {
-            // A filter may have started a subrequest.
-            Then::Wait if filtered => request.run_posted(),
-            Then::Wait => {}
+            // A filter may have started a subrequest (`add_before_body`).
+            Then::Wait => request.run_posted(),
             Then::GoOnLater => request.connection().post_writable_next(),
             Then::Finish if self.socket.get().is_some() => self.finish_socket(worker, request),
             Then::Finish => {

@@ -11,6 +11,7 @@ use super::formatted::{Formatted, Framing};
 use crate::ngx_ext::connection::Failed;
 use crate::ngx_ext::output::Descriptor;
 use crate::ngx_ext::request::Request;
+use crate::ngx_ext::substitution::Substitution;
 use crate::provoked;
 
 /// What became of the item that is being sent.
@@ -29,6 +30,9 @@ pub struct Attached {
     request: Request<'static>,
     direct: bool,
     filters: Option<Filters>,
+    substitution: Option<Substitution>,
+    /// What filters keep back by themselves is taken for sent.
+    client_alone: bool,
     /// The item cannot be taken back although no byte of it has left.
     begun: bool,
     send_timeout: u64,
@@ -45,11 +49,17 @@ struct Filters {
 impl Attached {
     /// A sink for a request whose head was sent. `direct`: the configuration lets bytes go past the
     /// filters if this request's state does.
-    pub fn new(request: Request<'static>, direct: bool) -> Attached {
+    pub fn new(
+        request: Request<'static>,
+        direct: bool,
+        substitution: Option<Substitution>,
+    ) -> Attached {
         Attached {
             request,
             direct: direct && request.has_plain_output(),
             filters: None,
+            substitution,
+            client_alone: false,
             begun: false,
             send_timeout: request.send_timeout(),
         }
@@ -59,16 +69,19 @@ impl Attached {
     /// never taken back.
     pub fn past_filters(request: Request<'static>) -> Attached {
         let send_timeout = request.send_timeout();
-        Attached { request, direct: true, filters: None, begun: true, send_timeout }
+        Attached {
+            request,
+            direct: true,
+            filters: None,
+            substitution: None,
+            client_alone: false,
+            begun: true,
+            send_timeout,
+        }
     }
 
     pub fn request(&self) -> Request<'static> {
         self.request
-    }
-
-    /// Whether bytes go through nginx's filters.
-    pub fn is_filtered(&self) -> bool {
-        !self.direct
     }
 
     /// How bytes for this sink are framed.
@@ -93,13 +106,13 @@ impl Attached {
         if let Some(filters) =
             self.filters.as_ref().filter(|filters| filters.item.borrow().is_some())
         {
-            if !filters.descriptor.is_consumed() {
-                return Ok(Sent::InFilters);
+            if filters.descriptor.is_consumed() {
+                filters.item.replace(None);
+                return Ok(Sent::Whole);
             }
-            filters.item.replace(None);
-            return Ok(Sent::Whole);
+            return Ok(self.kept_back());
         }
-        if self.request.has_output_pending() {
+        if self.request.waits_for_client() {
             return Ok(Sent::Part(0));
         }
         if self.direct {
@@ -127,13 +140,30 @@ impl Attached {
         let Some(filters) = &self.filters else { return Err(Failed) };
         filters.item.replace(Some(Rc::clone(item)));
         // SAFETY: the request's pool holds the bytes, unless the descriptor is consumed before.
-        let output = unsafe { self.request.output(&filters.descriptor, &item.bytes) };
+        let output =
+            unsafe { self.request.output(&filters.descriptor, &item.bytes, self.substitution) };
         let consumed = filters.descriptor.is_consumed();
         if consumed {
             filters.item.replace(None);
         }
         output?;
-        Ok(if consumed { Sent::Whole } else { Sent::InFilters })
+        Ok(if consumed { Sent::Whole } else { self.kept_back() })
+    }
+
+    /// A filter has not let go of the item: because the client takes nothing, or for reasons of its own,
+    /// in which case it may wait for what follows.
+    fn kept_back(&mut self) -> Sent {
+        if !self.client_alone || self.request.waits_for_client() {
+            return Sent::InFilters;
+        }
+        // What shows the filter this item stays with the request.
+        self.filters = None;
+        Sent::Whole
+    }
+
+    /// From now on only what the client does not take is waited for: the end follows, and has a filter let go.
+    pub fn waits_for_client_alone(&mut self) {
+        self.client_alone = true;
     }
 
     /// Goes on with what nginx holds of this request; true when it holds nothing any more.
@@ -141,7 +171,7 @@ impl Attached {
         if self.request.has_output_pending() {
             self.request.output_rest()?;
         }
-        Ok(!self.request.has_output_pending())
+        Ok(!self.request.waits_for_client())
     }
 
     /// Asks to be told when it can be written again, within `send_timeout` of the last progress.

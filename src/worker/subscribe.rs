@@ -148,9 +148,9 @@ impl New {
         ));
         self.begin(&subscriber, order, joined)?;
         let gap = self.report_gap(order)?;
-        head::of_stream(request, location)?;
+        let substitution = head::of_stream(request, location)?;
         subscriber.start_timer();
-        subscriber.attach(worker, request);
+        subscriber.attach(worker, request, substitution);
         subscriber.pad_header(worker, minimums.header);
         subscriber.begin_events(worker, order, &gap, position);
         subscriber.read_first_page(worker);
@@ -183,8 +183,8 @@ impl New {
                 subscriber.set_history(history.into_iter(), false);
                 self.keep(&subscriber)?;
                 reported?;
-                head::of_answer(request, location, position, media)?;
-                subscriber.attach(worker, request);
+                let substitution = head::of_answer(request, location, position, media)?;
+                subscriber.attach(worker, request, substitution);
                 subscriber.read_first_page(worker);
                 Ok(self.go_on())
             }

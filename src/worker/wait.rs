@@ -119,9 +119,9 @@ impl Subscriber {
     fn begin_answer(&self, worker: &Worker, wait: Wait, position: Position) -> bool {
         let Wait { request, envelope, .. } = wait;
         match head::of_answer(request, self.location, position, envelope.media()) {
-            Ok(()) => {
+            Ok(substitution) => {
                 self.state.borrow_mut().envelope = envelope;
-                self.attach(worker, request);
+                self.attach(worker, request, substitution);
                 true
             }
             Err(Unsent(rc)) => {

@@ -122,6 +122,7 @@ async fn a_configuration() {
         "reading a directive: begin",
         "init_main_conf: begin",
         "merge_loc_conf: begin",
+        "postconfiguration: begin",
         "init_zone: begin",
     ] {
         scene.nginx.provoke(place);

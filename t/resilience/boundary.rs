@@ -5,22 +5,19 @@ use crate::support::http2::Http2;
 use crate::support::stream::End;
 use crate::support::{Builder, Nginx, Raw};
 
-/// A message with this text has a part that is there when something is published to `held`.
-fn part(nginx: &Nginx) -> String {
-    format!("<!--#include virtual=\"/part/{}\" -->", nginx.port)
-}
-
-/// Subscribers whose messages may have such parts.
+/// Subscribers whose responses begin with such a part, which is there when something is published to `held`.
 fn with_parts() -> Builder {
-    let parts = "ssi on; ssi_types *; postpone_output 0; push_stream_message_template '~text~|';";
+    let parts = "add_before_body /part; addition_types *; push_stream_message_template '~text~|';";
     Nginx::builder()
+        // A port that takes only HTTP/2 is of no use.
+        .http("map $request_uri $part_port { default $server_port; ~port=(?<port>[0-9]+) $port; }")
         .mode("long-polling", "lp", "push_stream_message_template '~text~';")
-        .mode("", "ssi", parts)
+        .mode("", "parts", parts)
         .mode("", "brief", &format!("{parts} push_stream_subscriber_connection_ttl 1s;"))
-        .mode("", "steady", &format!("{parts} send_timeout 1s;"))
         .mode("", "strict", &format!("{parts} send_timeout 200ms;"))
+        .mode("", "clock", "push_stream_subscriber_connection_ttl 1s;")
         .mode("long-polling", "poll", parts)
-        .location("~ ^/part/(.*)$", "proxy_pass http://127.0.0.1:$1/lp/held;")
+        .location("= /part", "proxy_pass http://127.0.0.1:$part_port/lp/held;")
 }
 
 /// Waits until a part is asked for, whatever else there is.
@@ -28,14 +25,13 @@ async fn pending(nginx: &Nginx) {
     nginx.wait_channel_stat("held", "subscribers", 1).await;
 }
 
-/// SUB-64: what is published after a message with a part waits for it, and so does the end.
+/// SUB-68: the head is there at once; what is published while a part is late waits for it, and so does the
+/// end.
 #[tokio::test]
 async fn a_part_that_is_late() {
     let nginx = with_parts().start().await;
-    for target in ["/ssi/a", "/brief/a"] {
+    for target in ["/parts/a", "/brief/a"] {
         let mut stream = nginx.stream(target).await;
-        nginx.wait_channel_stat("a", "subscribers", 1).await;
-        nginx.publish_live("a", part(&nginx)).await;
         pending(&nginx).await;
         nginx.publish_live("a", "behind").await;
         if target == "/brief/a" {
@@ -44,72 +40,51 @@ async fn a_part_that_is_late() {
             assert_eq!(nginx.delete("/pub?id=a").await.status, 200);
         }
         nginx.publish_live("held", "part").await;
-        stream.expect("part|behind|").await;
-        let (rest, end) = stream.rest().await;
+        stream.expect("partbehind|").await;
         let farewell = if target == "/brief/a" { "" } else { "Channel deleted|" };
-        assert_eq!((String::from_utf8_lossy(&rest).as_ref(), end), (farewell, End::Clean));
+        stream.ends_with(farewell).await;
     }
     // `send_timeout` is for clients that do not read, which is not what this one waits for.
     let mut strict = nginx.stream("/strict/a").await;
-    nginx.publish_live("a", part(&nginx)).await;
     pending(&nginx).await;
     nginx.publish_live("a", "behind").await;
-    assert_eq!(nginx.stream("/brief/clock").await.rest().await.1, End::Clean);
+    assert_eq!(nginx.stream("/clock/a").await.rest().await.1, End::Clean);
     nginx.publish_live("held", "part").await;
-    strict.expect("part|behind|").await;
+    strict.expect("partbehind|").await;
+    nginx.publish_live("a", "more").await;
+    strict.expect("more|").await;
     drop(strict);
     nginx.wait_channel_stat("a", "subscribers", 0).await;
 
     let poll = tokio::spawn(nginx.call("GET", "/poll/a").send());
     nginx.wait_channel_stat("a", "subscribers", 1).await;
-    nginx.publish_live("a", part(&nginx)).await;
+    nginx.publish_live("a", "text").await;
     pending(&nginx).await;
     nginx.publish_live("held", "part").await;
-    assert_eq!(poll.await.expect("no panic").text(), "part|");
+    assert_eq!(poll.await.expect("no panic").text(), "parttext|");
     nginx.wait_stat("subscribers", 0).await;
-}
-
-/// `send_timeout`, once it has begun to run for a client that was slow, does not run on while nginx waits
-/// for a part.
-#[tokio::test]
-async fn a_part_behind_what_a_client_was_slow_to_take() {
-    const LEN: usize = 12 << 20;
-    let nginx = with_parts().zone("64m").workers(1).start().await;
-    let mut slow = nginx.stream("/steady/a").await;
-    nginx.wait_channel_stat("a", "subscribers", 1).await;
-    nginx.publish_live("a", vec![b'x'; LEN]).await;
-    nginx.publish_live("a", part(&nginx)).await;
-    slow.expect(&("x".repeat(LEN) + "|")).await;
-    pending(&nginx).await;
-    for _ in 0..2 {
-        assert_eq!(nginx.stream("/brief/clock").await.rest().await.1, End::Clean);
-    }
-    nginx.publish_live("held", "part").await;
-    slow.expect("part|").await;
-    nginx.publish_live("a", "behind").await;
-    slow.expect("behind|").await;
 }
 
 /// LIFE-46: a subscriber that goes while a part is asked for takes the asking with it.
 #[tokio::test]
 async fn gone_before_the_part() {
     let nginx = with_parts().http2().start().await;
-    for target in ["/ssi/a", "/poll/a"] {
+    for target in ["/parts/a", "/poll/a"] {
         let mut raw: Raw = nginx.raw().await;
         raw.request(&format!("GET {target}"), &[]).await;
         nginx.wait_channel_stat("a", "subscribers", 1).await;
-        nginx.publish_live("a", part(&nginx)).await;
+        nginx.publish_live("a", "text").await;
         pending(&nginx).await;
         raw.reset();
         nginx.wait_stat("subscribers", 0).await;
         nginx.publish_live("held", "for nobody").await;
     }
     let mut client = Http2::connect(&nginx).await;
-    client.get(1, "/ssi/a").await;
+    client.get(1, &format!("/parts/a?port={}", nginx.port)).await;
     client.expect_ok(1).await;
     client.get(3, "/sub/other").await;
     client.expect_ok(3).await;
-    nginx.publish_live("a", part(&nginx)).await;
+    nginx.publish_live("a", "text").await;
     pending(&nginx).await;
     client.reset(1).await;
     nginx.wait_stat("subscribers", 1).await;
@@ -127,8 +102,7 @@ async fn a_part_and_the_end_of_the_worker() {
         .expect_log("upstream")
         .start()
         .await;
-    let mut stream = nginx.stream("/ssi/a").await;
-    nginx.publish_live("a", part(&nginx)).await;
+    let mut stream = nginx.stream("/parts/a").await;
     pending(&nginx).await;
     nginx.reload().await;
     nginx.publish_live("held", "for nobody").await;

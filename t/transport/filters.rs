@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use crate::support::stream::End;
-use crate::support::{Answer, Nginx, Stream};
+use crate::support::{Answer, Call, Nginx, Stream};
 
 fn unpack(bytes: &[u8]) -> String {
     let mut decoder = flate2::write::GzDecoder::new(Vec::new());
@@ -72,6 +72,37 @@ async fn gzip() {
     let (rest, end) = events.rest().await;
     assert_eq!(unpack(&rest), ": \ndata: more\n\ndata: Channel deleted\n\n");
     assert_eq!(end, End::Clean);
+}
+
+/// SUB-65: head, messages and pings of a stream leave at once when they are compressed as well, over every
+/// transport, whatever is to be collected first.
+#[tokio::test]
+async fn gzip_at_once() {
+    let nginx = Nginx::builder()
+        .http2()
+        .tls()
+        .server("gzip on; gzip_types *; postpone_gzipping 64k; postpone_output 64k;")
+        .mode("streaming", "stream", "")
+        .mode("streaming", "pinged", "push_stream_ping_message_interval 100ms;")
+        .start()
+        .await;
+    for (name, way) in nginx.ways() {
+        let open = |target: &str| {
+            let call = Call::new(way.clone(), "GET", target);
+            call.header("Accept-Encoding", "gzip").stream()
+        };
+        let mut stream = open("/stream/a").await;
+        assert_eq!(stream.header("content-encoding"), Some("gzip"), "{name}");
+        let mut decoder = flate2::write::GzDecoder::new(Vec::new());
+        for text in ["one", "two"] {
+            nginx.publish_live("a", text).await;
+            while !decoder.get_ref().ends_with(text.as_bytes()) {
+                decoder.write_all(&stream.exactly(1).await).expect("gzip");
+                decoder.flush().expect("gzip");
+            }
+        }
+        unpack_until(&mut open("/pinged/quiet").await, "  ").await;
+    }
 }
 
 /// SUB-64: replacements in every mode; `sub_filter_last_modified` lets the cursor pass, as for any page.

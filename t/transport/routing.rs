@@ -1,7 +1,7 @@
 //! How a request may come to a subscriber location: `auth_request`, `error_page`, `rewrite`, `try_files`,
 //! `X-Accel-Redirect`, named locations.
 
-use crate::support::{CACHE_CONTROL, EXPIRES, Nginx};
+use crate::support::{Builder, CACHE_CONTROL, EXPIRES, Nginx, RawAnswer};
 
 const MODES: [&str; 4] = ["streaming", "eventsource", "polling", "long-polling"];
 
@@ -51,7 +51,7 @@ async fn auth_request() {
 async fn internal_redirects() {
     let mut nginx = Nginx::builder().location(
         "/upstream/",
-        "add_header X-Accel-Redirect $arg_to; add_header Expires 0; return 200 x;",
+        "default_type text/x-app; add_header X-Accel-Redirect $arg_to; add_header Expires 0; return 200 x;",
     );
     for mode in MODES {
         nginx = nginx
@@ -84,8 +84,9 @@ async fn internal_redirects() {
             raw.request(&format!("GET /{what}?id=a.b1"), &[]).await;
             let head = raw.head().await;
             assert_eq!(head.status(), 200, "{what}: {head:?}");
-            let kind = match mode {
-                "eventsource" => "text/event-stream; charset=utf-8",
+            let kind = match (mode, route) {
+                ("eventsource", _) => "text/event-stream; charset=utf-8",
+                (_, "accel") => "text/x-app",
                 _ => "text/plain",
             };
             for (name, value) in
@@ -104,6 +105,126 @@ async fn internal_redirects() {
         }
     }
     nginx.wait_stat("subscribers", 0).await;
+}
+
+/// An application that passes its requests on to every kind of location. What it says beside where to.
+fn application(says: &str) -> Builder {
+    let says = format!(
+        "default_type '{says}'; add_header X-Accel-Redirect $arg_to; add_header Expires 0;
+         add_header Cache-Control max-age=9; add_header Cache-Control public; add_header Accept-Ranges bytes;
+         add_header Set-Cookie a=1; add_header Set-Cookie b=2; add_header Content-Disposition inline;
+         add_header Last-Modified 'Sun, 06 Nov 1994 08:49:37 GMT'; add_header ETag '\"theirs\"';
+         return 200 x;"
+    );
+    let mut nginx = Nginx::builder().location("= /application", &says);
+    for mode in MODES {
+        nginx = nginx.mode(mode, mode, "push_stream_longpolling_connection_ttl 200ms;");
+    }
+    nginx.location(
+        "~ ^/accel(/.*)$",
+        "proxy_pass http://127.0.0.1:$server_port/application?to=$1$is_args$args;
+         proxy_set_header If-None-Match ''; proxy_set_header If-Modified-Since '';",
+    )
+}
+
+/// What is the application's to say passes once for each time it said it; what is ours is said once.
+fn assert_heard(what: &str, head: &RawAnswer, kind: Option<&str>) {
+    assert_eq!(head.header("Content-Type"), kind, "{what}: {head:?}");
+    for (name, value) in [("Expires", EXPIRES), ("Cache-Control", CACHE_CONTROL)] {
+        assert_eq!((head.header(name), head.count(name)), (Some(value), 1), "{what}: {head:?}");
+    }
+    assert_eq!((head.count("Set-Cookie"), head.count("Content-Disposition")), (2, 1), "{what}");
+    for name in ["Accept-Ranges", "X-Accel-Redirect"] {
+        assert_eq!(head.header(name), None, "{what}: {head:?}");
+    }
+    assert_ne!(head.header("ETag"), Some("\"theirs\""), "{what}: {head:?}");
+}
+
+/// HDR-15: what an application says with `X-Accel-Redirect` is heard, except what is the module's to say.
+#[tokio::test]
+async fn x_accel_redirect() {
+    for (says, kind) in
+        [("text/x-app", "text/x-app"), ("text/html; charset=koi8-r", "text/html; charset=koi8-r")]
+    {
+        let nginx = application(says).http("charset off;").start().await;
+        nginx.publish("a", "text").await;
+        let ask = async |target: &str, range: bool| {
+            let mut raw = nginx.raw().await;
+            let headers: &[&str] = if range { &["Range: bytes=0-1"] } else { &[] };
+            raw.request(&format!("GET /accel{target}"), headers).await;
+            raw
+        };
+        for (target, status, kind) in [
+            ("/streaming/a.b1", 200, Some(kind)),
+            ("/polling/a.b1", 200, Some(kind)),
+            ("/long-polling/a.b1", 200, Some(kind)),
+            ("/polling/empty", 304, Some(kind)),
+            ("/long-polling/empty", 304, Some(kind)),
+            ("/eventsource/a.b1", 200, Some("text/event-stream; charset=utf-8")),
+            ("/polling/a.b1?callback=f", 200, Some("application/javascript")),
+            ("/long-polling/a.b1?callback=f", 200, Some("application/javascript")),
+            ("/polling/empty?callback=f", 304, Some("application/javascript")),
+            ("/streaming/ALL", 403, None),
+            ("/polling/a?callback=-", 400, None),
+        ] {
+            let what = format!("{target} of {says}");
+            let head = ask(target, true).await.head().await;
+            assert_eq!(head.status(), status, "{what}: {head:?}");
+            assert_heard(&what, &head, kind);
+        }
+        let mut waiting = ask("/long-polling/live", false).await;
+        nginx.wait_channel_stat("live", "subscribers", 1).await;
+        nginx.publish_live("live", "x").await;
+        let answer = waiting.answer().await;
+        assert_heard("a live long poll", &answer, Some(kind));
+        assert_eq!(answer.body, b"x");
+    }
+}
+
+/// HDR-15: locations of the other roles answer in their own types, whole.
+#[tokio::test]
+async fn x_accel_redirect_to_other_roles() {
+    let nginx = application("text/html; charset=koi8-r").start().await;
+    nginx.publish("a", "text").await;
+    for (target, status, kind) in [
+        ("/stats?id=a", 200, Some("application/json")),
+        ("/pub?id=a", 200, Some("application/json")),
+        ("/stats?id=none", 404, None),
+        ("/pub", 400, None),
+    ] {
+        let mut raw = nginx.raw().await;
+        raw.request(&format!("GET /accel{target}"), &["Range: bytes=0-1"]).await;
+        let answer = raw.answer().await;
+        assert_eq!(answer.status(), status, "{target}: {answer:?}");
+        assert_heard(target, &answer, kind);
+    }
+}
+
+/// HDR-2: `expires` changes nothing of ours, and adds nothing to it.
+#[tokio::test]
+async fn expires() {
+    let mut nginx = Nginx::builder();
+    for (name, directive) in
+        [("max", "expires max;"), ("off", "expires -1;"), ("day", "expires 1d;")]
+    {
+        nginx = nginx.mode("polling", name, directive).location(
+            &format!("/stats-{name}"),
+            &format!("push_stream_channels_statistics; push_stream_channels_path a; {directive}"),
+        );
+    }
+    let nginx = nginx.start().await;
+    nginx.publish("a", "text").await;
+    for name in ["max", "off", "day"] {
+        for target in [format!("/{name}/a.b1"), format!("/{name}/empty"), format!("/stats-{name}")]
+        {
+            let mut raw = nginx.raw().await;
+            raw.request(&format!("GET {target}"), &[]).await;
+            let head = raw.head().await;
+            for (header, value) in [("Expires", EXPIRES), ("Cache-Control", CACHE_CONTROL)] {
+                assert_eq!((head.header(header), head.count(header)), (Some(value), 1), "{target}");
+            }
+        }
+    }
 }
 
 /// A refusal is an answer, not an error to be replaced (ADM-1); `error_page` with a code changes the code
