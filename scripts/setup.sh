@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 
 oldest_rust=1.85
+# The one whose rustfmt and clippy judge: each version finds other faults in the same code.
+lint_rust=1.95
 
 # cargo_is_there: a Rust toolchain that is new enough; nothing here installs one.
 cargo_is_there() {
@@ -11,9 +13,22 @@ cargo_is_there() {
     command -v cargo >/dev/null || stop \
         "cargo is not installed: get Rust $oldest_rust or later from https://rustup.rs (or Debian 13's package cargo) and try again"
     local version
-    version=$(cargo --version | cut -d' ' -f2)
+    version=$(rust_version)
     (($(comparable "$version") >= $(comparable "$oldest_rust"))) || stop \
         "cargo $version is too old, $oldest_rust or later is needed: rustup update stable"
+}
+
+rust_version() {
+    cargo --version | cut -d' ' -f2
+}
+
+# lints_are_judged [VERSION]: by a toolchain of this version, or the one that is there.
+lints_are_judged() {
+    (($(comparable "${1:-$(rust_version)}") == $(comparable "$lint_rust")))
+}
+
+say_lints_are_skipped() {
+    say "$1: skipped, Rust $lint_rust judges it, and this is $(rust_version)"
 }
 
 # missing_packages NGINX: names of the Debian packages whose contents are not there.
@@ -133,13 +148,16 @@ set_up_tests() {
     [[ -z $missing ]] || install $missing
 }
 
-# set_up_deny: cargo-deny, built where there is none.
+# set_up_deny: cargo-deny, built where there is none. False where this toolchain is too old to build it.
 set_up_deny() {
-    local version=0.20.2
+    local version=0.20.2 oldest=1.88
     PATH=$target_base/tools/bin:$PATH
-    command -v cargo-deny >/dev/null || {
-        say "installing with cargo: cargo-deny $version, which takes a while"
-        cargo install --locked --root "$target_base/tools" "cargo-deny@$version" || stop \
-            "cargo-deny could not be installed: cargo install --locked cargo-deny"
+    ! command -v cargo-deny >/dev/null || return 0
+    (($(comparable "$(rust_version)") >= $(comparable "$oldest"))) || {
+        say "cargo deny: skipped, cargo-deny $version needs Rust $oldest or later to be built, and this is $(rust_version)"
+        return 1
     }
+    say "installing with cargo: cargo-deny $version, which takes a while"
+    cargo install --locked --root "$target_base/tools" "cargo-deny@$version" || stop \
+        "cargo-deny could not be installed: cargo install --locked cargo-deny"
 }
