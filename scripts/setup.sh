@@ -49,17 +49,28 @@ missing_packages() {
     esac
 }
 
-# has_libclang [ROOT]: the library that bindgen loads, which is not libclang-cpp, and the compiler's own
-# headers, without which it reads no header of C's.
+# has_libclang [ROOT]: the library that bindgen loads, in a place where it looks for it, and the compiler's own
+# headers, without which it reads no header of C's. Where LIBCLANG_PATH names a file or a directory, it looks
+# nowhere else.
 has_libclang() {
-    local root=${1:-} libraries headers
-    libraries=$(compgen -G "${LIBCLANG_PATH:-/nowhere}*/libclang*.so*"
-        compgen -G "$root/usr/lib/llvm-*/lib/libclang*.so*"
-        compgen -G "$root/usr/lib*/libclang*.so*"
-        compgen -G "$root/usr/lib/*/libclang*.so*") || true
-    headers=$(compgen -G "$root/usr/lib/llvm-*/lib/clang/*/include/stddef.h"
-        compgen -G "$root/usr/lib*/clang/*/include/stddef.h") || true
-    [[ -n $headers ]] && grep -qE '/libclang(-[^/]*)?\.so(\.[^/]*)?$' < <(grep -v -e '-cpp\.' <<<"$libraries")
+    local root=${1:-} named=${LIBCLANG_PATH:-} libraries headers places
+    local beneath=('lib*' 'lib*/*' 'lib*/*/*' 'local/lib*' 'local/lib*/*' 'local/lib*/*/*' 'local/llvm*/lib*')
+    places=("${beneath[@]/#/"$root/usr/"}")
+    if [[ -n $named ]]; then
+        libraries=$(existing "$named" "$named/libclang*")
+        places+=("$named" "$(dirname "$named")")
+    else
+        libraries=$(existing "${places[@]/%//libclang*}")
+    fi
+    headers=$(existing "${places[@]/%//clang/*/include/stddef.h}")
+    [[ -n $headers ]] &&
+        grep -qE '/libclang(-[^/]+)?\.so(\.[^/]+)?$' < <(grep -vE -e '-cpp\.[^/]*$' <<<"$libraries")
+}
+
+# existing PATTERN...: the files that there are.
+existing() {
+    local pattern
+    for pattern in "$@"; do compgen -G "$pattern" || true; done
 }
 
 # missing_lint_tools: rustfmt and clippy, by the names of Debian's packages.
@@ -115,6 +126,8 @@ set_up() {
     cargo_is_there
     [[ -z ${CC:-} ]] || command -v "${CC%% *}" >/dev/null || stop \
         "there is no compiler $CC: set CC to one, or unset it"
+    [[ -z ${LIBCLANG_PATH:-} ]] || has_libclang || stop \
+        "LIBCLANG_PATH=$LIBCLANG_PATH has no libclang, or there are no headers of clang's: set it to a directory or file that has, or unset it"
     local missing nginx
     missing=$(for nginx in "$@"; do missing_packages "$nginx"; done | sort -u | tr '\n' ' ')
     # shellcheck disable=SC2086 # a list of words
