@@ -2,12 +2,15 @@
 # crate) chooses the nginx; so do NGINX_SOURCE_DIR, NGINX_BUILD_DIR and NGINX_BINARY.
 
 .DEFAULT_GOAL := help
-export NGINX NGINX_SOURCE_DIR NGINX_BUILD_DIR NGINX_BINARY PORT ADVISORIES
+export NGINX NGINX_SOURCE_DIR NGINX_BUILD_DIR NGINX_BINARY PORT ADVISORIES DESTDIR MODULES_DIR
 
-.PHONY: build run test test-long fuzz sanitize lint check env clean help
+.PHONY: build install run test test-long fuzz sanitize lint check env clean help
 
 build: ## build the module (release) and print its path
 	@scripts/build
+
+install: ## put the built module where nginx has its modules, or into MODULES_DIR=; below DESTDIR=
+	@scripts/install
 
 run: ## build, and run nginx with nginx-conf/quickstart.conf on port 8080, or PORT=
 	@scripts/run
