@@ -84,6 +84,7 @@ missing_test_tools() {
     command -v chromium >/dev/null || say chromium
     command -v chromedriver >/dev/null || say chromium-driver
     command -v curl >/dev/null || say curl
+    command -v git >/dev/null || say git
     command -v openssl >/dev/null || say openssl
     has_libfaketime || say libfaketime
 }
