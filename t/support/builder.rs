@@ -45,6 +45,7 @@ pub struct Builder {
     provoked: bool,
     pub(super) single: bool,
     pub(super) daemon: bool,
+    pub(super) bare_name: bool,
     user: Option<String>,
     events: String,
     pub(super) http2_port: Option<u16>,
@@ -77,6 +78,7 @@ impl Default for Builder {
             provoked: false,
             single: false,
             daemon: false,
+            bare_name: false,
             user: None,
             events: String::new(),
             http2_port: None,
@@ -158,6 +160,12 @@ impl Builder {
     /// upgraded: nginx takes USR2 for a mistake while the process that started it lives.
     pub fn daemon(mut self) -> Self {
         self.daemon = true;
+        self
+    }
+
+    /// As a shell starts it that was told `nginx` and no path.
+    pub fn bare_name(mut self) -> Self {
+        self.bare_name = true;
         self
     }
 
