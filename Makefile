@@ -18,7 +18,7 @@ run: ## build, and run nginx with nginx-conf/quickstart.conf on port 8080, or PO
 test: ## formatting, clippy, unit tests, acceptance tests on the system's nginx and the vendored one
 	@scripts/test
 
-test-long: ## as test, and the tests that take long, and sanitize
+test-long: ## as test, and the tests that take long, sanitize, and the README in fresh Debian roots
 	@scripts/test --long
 
 fuzz: ## fuzz the wire formats, each for SECONDS=60; or one of them, TARGET=template

@@ -162,6 +162,12 @@ set_up_tests() {
     [[ -z $missing ]] || install $missing
 }
 
+# can_make_roots: this process may make Debian roots and namespaces for them.
+can_make_roots() {
+    ((EUID == 0)) && unshare --mount --pid --fork true 2>/dev/null &&
+        { command -v debootstrap >/dev/null || command -v apt-get >/dev/null; }
+}
+
 # set_up_deny: cargo-deny, built where there is none. False where this toolchain is too old to build it.
 set_up_deny() {
     local version=0.20.2 oldest=1.88
