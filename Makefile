@@ -2,12 +2,15 @@
 # crate) chooses the nginx; so do NGINX_SOURCE_DIR, NGINX_BUILD_DIR and NGINX_BINARY.
 
 .DEFAULT_GOAL := help
-export NGINX NGINX_SOURCE_DIR NGINX_BUILD_DIR NGINX_BINARY PORT ADVISORIES
+export NGINX NGINX_SOURCE_DIR NGINX_BUILD_DIR NGINX_BINARY PORT ADVISORIES DESTDIR MODULES_DIR
 
-.PHONY: build run test test-long fuzz sanitize lint check env clean help
+.PHONY: build install run test test-long fuzz sanitize lint check env clean help
 
 build: ## build the module (release) and print its path
 	@scripts/build
+
+install: ## put the built module where nginx has its modules, or into MODULES_DIR=; below DESTDIR=
+	@scripts/install
 
 run: ## build, and run nginx with nginx-conf/quickstart.conf on port 8080, or PORT=
 	@scripts/run
@@ -15,7 +18,7 @@ run: ## build, and run nginx with nginx-conf/quickstart.conf on port 8080, or PO
 test: ## formatting, clippy, unit tests, acceptance tests on the system's nginx and the vendored one
 	@scripts/test
 
-test-long: ## as test, and the tests that take long, and sanitize
+test-long: ## as test, and the tests that take long, sanitize, and the README in fresh Debian roots
 	@scripts/test --long
 
 fuzz: ## fuzz the wire formats, each for SECONDS=60; or one of them, TARGET=template

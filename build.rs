@@ -2,8 +2,13 @@
 //! - hands on what nginx was configured with as `ngx_feature`, `ngx_os` and `nginxX_Y_Z` cfgs,
 //! - generates the accessors of the request's bit-fields (`src/ngx_ext/request_bits.rs`).
 
+#[cfg(feature = "nginx")]
+#[path = "build/commit.rs"]
+mod commit;
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build/commit.rs");
     #[cfg(feature = "nginx")]
     nginx::main();
 }
@@ -12,7 +17,8 @@ fn main() {
 mod nginx {
     use std::env;
     use std::path::{Path, PathBuf};
-    use std::process::Command;
+
+    use super::commit;
 
     /// nginx versions in which something the module touches has changed.
     const VERSIONS: &[(u64, &str)] = &[
@@ -105,17 +111,21 @@ mod nginx {
         }
     }
 
-    /// Tells which commit this is, for `X-Nginx-PushStream-Commit`; sources without a repository may name
-    /// it in `PUSH_STREAM_COMMIT`.
+    /// Tells which commit this is, for `X-Nginx-PushStream-Commit`.
     fn commit() {
         println!("cargo::rerun-if-env-changed=PUSH_STREAM_COMMIT");
-        for path in [".git/HEAD", ".git/logs/HEAD"].into_iter().filter(|p| Path::new(p).exists()) {
-            println!("cargo::rerun-if-changed={path}");
+        let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+        for path in commit::files(&root).iter().map(String::as_str).chain([commit::FILE]) {
+            if root.join(path).exists() {
+                println!("cargo::rerun-if-changed={path}");
+            }
         }
-        let asked = || Command::new("git").args(["rev-parse", "HEAD"]).output().ok();
-        let of_git = || String::from_utf8(asked()?.stdout).ok();
-        if let Some(commit) = env::var("PUSH_STREAM_COMMIT").ok().or_else(of_git) {
-            println!("cargo::rustc-env=PUSH_STREAM_COMMIT={}", commit.trim());
+        match commit::of(&root, env::var("PUSH_STREAM_COMMIT").ok().as_deref()) {
+            Ok(commit) => println!(
+                "cargo::rustc-env=PUSH_STREAM_COMMIT={}",
+                commit.as_deref().unwrap_or("unknown")
+            ),
+            Err(why) => println!("cargo::error={why}"),
         }
     }
 

@@ -129,4 +129,6 @@ build_module() {
         cp "$built" "$module.new"
         mv "$module.new" "$module"
     fi
+    # for scripts/install
+    say "$nginx_binary" >"$CARGO_TARGET_DIR/nginx_binary"
 }

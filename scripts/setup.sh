@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 
 oldest_rust=1.85
+# The one whose rustfmt and clippy judge: each version finds other faults in the same code.
+lint_rust=1.95
 
 # cargo_is_there: a Rust toolchain that is new enough; nothing here installs one.
 cargo_is_there() {
@@ -11,9 +13,22 @@ cargo_is_there() {
     command -v cargo >/dev/null || stop \
         "cargo is not installed: get Rust $oldest_rust or later from https://rustup.rs (or Debian 13's package cargo) and try again"
     local version
-    version=$(cargo --version | cut -d' ' -f2)
+    version=$(rust_version)
     (($(comparable "$version") >= $(comparable "$oldest_rust"))) || stop \
         "cargo $version is too old, $oldest_rust or later is needed: rustup update stable"
+}
+
+rust_version() {
+    cargo --version | cut -d' ' -f2
+}
+
+# lints_are_judged [VERSION]: by a toolchain of this version, or the one that is there.
+lints_are_judged() {
+    (($(comparable "${1:-$(rust_version)}") == $(comparable "$lint_rust")))
+}
+
+say_lints_are_skipped() {
+    say "$1: skipped, Rust $lint_rust judges it, and this is $(rust_version)"
 }
 
 # missing_packages NGINX: names of the Debian packages whose contents are not there.
@@ -34,17 +49,28 @@ missing_packages() {
     esac
 }
 
-# has_libclang [ROOT]: the library that bindgen loads, which is not libclang-cpp, and the compiler's own
-# headers, without which it reads no header of C's.
+# has_libclang [ROOT]: the library that bindgen loads, in a place where it looks for it, and the compiler's own
+# headers, without which it reads no header of C's. Where LIBCLANG_PATH names a file or a directory, it looks
+# nowhere else.
 has_libclang() {
-    local root=${1:-} libraries headers
-    libraries=$(compgen -G "${LIBCLANG_PATH:-/nowhere}*/libclang*.so*"
-        compgen -G "$root/usr/lib/llvm-*/lib/libclang*.so*"
-        compgen -G "$root/usr/lib*/libclang*.so*"
-        compgen -G "$root/usr/lib/*/libclang*.so*") || true
-    headers=$(compgen -G "$root/usr/lib/llvm-*/lib/clang/*/include/stddef.h"
-        compgen -G "$root/usr/lib*/clang/*/include/stddef.h") || true
-    [[ -n $headers ]] && grep -qE '/libclang(-[^/]*)?\.so(\.[^/]*)?$' < <(grep -v -e '-cpp\.' <<<"$libraries")
+    local root=${1:-} named=${LIBCLANG_PATH:-} libraries headers places
+    local beneath=('lib*' 'lib*/*' 'lib*/*/*' 'local/lib*' 'local/lib*/*' 'local/lib*/*/*' 'local/llvm*/lib*')
+    places=("${beneath[@]/#/"$root/usr/"}")
+    if [[ -n $named ]]; then
+        libraries=$(existing "$named" "$named/libclang*")
+        places+=("$named" "$(dirname "$named")")
+    else
+        libraries=$(existing "${places[@]/%//libclang*}")
+    fi
+    headers=$(existing "${places[@]/%//clang/*/include/stddef.h}")
+    [[ -n $headers ]] &&
+        grep -qE '/libclang(-[^/]+)?\.so(\.[^/]+)?$' < <(grep -vE -e '-cpp\.[^/]*$' <<<"$libraries")
+}
+
+# existing PATTERN...: the files that there are.
+existing() {
+    local pattern
+    for pattern in "$@"; do compgen -G "$pattern" || true; done
 }
 
 # missing_lint_tools: rustfmt and clippy, by the names of Debian's packages.
@@ -58,6 +84,7 @@ missing_test_tools() {
     command -v chromium >/dev/null || say chromium
     command -v chromedriver >/dev/null || say chromium-driver
     command -v curl >/dev/null || say curl
+    command -v git >/dev/null || say git
     command -v openssl >/dev/null || say openssl
     has_libfaketime || say libfaketime
     missing_filters
@@ -110,6 +137,8 @@ set_up() {
     cargo_is_there
     [[ -z ${CC:-} ]] || command -v "${CC%% *}" >/dev/null || stop \
         "there is no compiler $CC: set CC to one, or unset it"
+    [[ -z ${LIBCLANG_PATH:-} ]] || has_libclang || stop \
+        "LIBCLANG_PATH=$LIBCLANG_PATH has no libclang, or there are no headers of clang's: set it to a directory or file that has, or unset it"
     local missing nginx
     missing=$(for nginx in "$@"; do missing_packages "$nginx"; done | sort -u | tr '\n' ' ')
     # shellcheck disable=SC2086 # a list of words
@@ -143,13 +172,22 @@ set_up_tests() {
     [[ -z $missing ]] || install $missing
 }
 
-# set_up_deny: cargo-deny, built where there is none.
+# can_make_roots: this process may make Debian roots and namespaces for them.
+can_make_roots() {
+    ((EUID == 0)) && unshare --mount --pid --fork true 2>/dev/null &&
+        { command -v debootstrap >/dev/null || command -v apt-get >/dev/null; }
+}
+
+# set_up_deny: cargo-deny, built where there is none. False where this toolchain is too old to build it.
 set_up_deny() {
-    local version=0.20.2
+    local version=0.20.2 oldest=1.88
     PATH=$target_base/tools/bin:$PATH
-    command -v cargo-deny >/dev/null || {
-        say "installing with cargo: cargo-deny $version, which takes a while"
-        cargo install --locked --root "$target_base/tools" "cargo-deny@$version" || stop \
-            "cargo-deny could not be installed: cargo install --locked cargo-deny"
+    ! command -v cargo-deny >/dev/null || return 0
+    (($(comparable "$(rust_version)") >= $(comparable "$oldest"))) || {
+        say "cargo deny: skipped, cargo-deny $version needs Rust $oldest or later to be built, and this is $(rust_version)"
+        return 1
     }
+    say "installing with cargo: cargo-deny $version, which takes a while"
+    cargo install --locked --root "$target_base/tools" "cargo-deny@$version" || stop \
+        "cargo-deny could not be installed: cargo install --locked cargo-deny"
 }

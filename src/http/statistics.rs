@@ -14,11 +14,8 @@ use crate::protocol::statistics::{Format, Group, Summary, WorkerInfo};
 use crate::store::{DropCause, Mode, WorkerInfo as WorkerTotals};
 use crate::worker;
 
-/// The source the module was built from; 40 hex digits, zeroes where the build could not tell (STAT-21).
-const COMMIT: &str = match option_env!("PUSH_STREAM_COMMIT") {
-    Some(commit) if commit.len() == 40 => commit,
-    _ => "0000000000000000000000000000000000000000",
-};
+/// The source the module was built from: 40 hex digits, or `unknown` (STAT-21); build.rs finds it out.
+const COMMIT: &str = env!("PUSH_STREAM_COMMIT");
 
 /// What the channels path asks for.
 enum Question<'a> {

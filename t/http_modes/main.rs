@@ -9,6 +9,7 @@ mod choice;
 mod event_source;
 mod exactness;
 mod framing;
+mod guide;
 mod heads;
 mod jsonp;
 mod long_polling;

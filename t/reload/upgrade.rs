@@ -1,9 +1,13 @@
 //! Binary upgrades: USR2, WINCH, QUIT (LIFE-106..108).
 
+use std::process::Command;
+
 use crate::long_drain;
 use crate::support::process::{self, send_signal};
 use crate::support::{Builder, Nginx, wait_for};
 
+const PAGE: &str = include_str!("../../docs/operations.md");
+const UPGRADING: &str = "## Upgrading nginx or the module";
 const WARNING: &str = "push stream module: binary upgrade: channels are split";
 
 /// With a drain, which must hold nobody who is not published to any more.
@@ -67,6 +71,49 @@ async fn to_a_new_master() {
     assert_eq!(nginx.channel_stat("d", "published_messages").await, 20);
     every_publish_reaches_everybody(&nginx, "e").await;
     assert_eq!(self::warnings(&nginx).len(), 1);
+}
+
+/// The commands of a binary upgrade in docs/operations.md, as they stand there, and what they say.
+fn run_page(nginx: &Nginx, heading: &str) -> Vec<String> {
+    let section = PAGE.split(heading).nth(1).expect(heading).split("\n## ").next().expect("text");
+    let blocks = section.split("```sh\n").skip(1).map(|block| block.split("```").next());
+    let pid = nginx.dir().join("nginx.pid").display().to_string();
+    let run = |block: Option<&str>| {
+        let block = block.expect("an end").replace("/run/nginx.pid", &pid);
+        let output = Command::new("sh").args(["-c", &block]).output().expect("sh runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    blocks.map(run).collect()
+}
+
+/// LIFE-107, LIFE-108: what the page says to do leads to the new master.
+#[tokio::test]
+async fn as_the_page_says() {
+    let nginx = server().await;
+    let mut old = nginx.stream("/stream/c").await;
+    assert_eq!(run_page(&nginx, UPGRADING), ["", ""]);
+    old.ends_with("FOOT").await;
+    wait_for("the old master to go", || async { nginx.has_exited().then_some(()) }).await;
+    let master = nginx.pid_file().expect("the new master's");
+    assert_ne!(master, nginx.master_pid());
+    nginx.adopt(master);
+    every_publish_reaches_everybody(&nginx, "c").await;
+}
+
+/// LIFE-106: started by a bare name nginx starts no other; what the page says to do ends, says so, and leaves the
+/// old master and its subscribers as they are.
+#[tokio::test]
+async fn of_a_bare_name() {
+    let failed = "execve() failed while executing new binary process";
+    let nginx = long_drain().workers(2).daemon().bare_name().expect_log(failed);
+    let nginx = nginx.expect_log("exited with code").start().await;
+    let mut old = nginx.stream("/stream/c").await;
+    let said = run_page(&nginx, UPGRADING);
+    assert!(said[0].starts_with("no new master came up"), "{said:?}");
+    assert!(nginx.log().contains(failed));
+    assert_eq!(nginx.pid_file(), Some(nginx.master_pid()));
+    nginx.publish("c", "x").await;
+    assert_eq!(old.line().await, "1 x");
 }
 
 /// LIFE-106, LIFE-108: back to the old master, which still has its zone: HUP starts its workers again, QUIT ends

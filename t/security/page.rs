@@ -8,15 +8,9 @@ const PAGE: &str = include_str!("../../docs/security.md");
 const AROUND: &str = "worker_processes 2;
 load_module modules/ngx_http_push_stream_module.so;
 error_log stderr warn;
-pid logs/nginx.pid;
 events {}
 http {
     access_log off;
-    client_body_temp_path temp/client_body;
-    proxy_temp_path temp/proxy;
-    fastcgi_temp_path temp/fastcgi;
-    uwsgi_temp_path temp/uwsgi;
-    scgi_temp_path temp/scgi;
     push_stream_shared_memory_size 8m;
     server {
         listen 127.0.0.1:INSIDE;

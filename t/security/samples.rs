@@ -2,6 +2,7 @@
 //! server serves its subscribers.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use crate::support::nginx::free_port;
 use crate::support::tls::{CERTIFICATE, KEY, Trust, make_certificate};
@@ -10,6 +11,27 @@ use crate::support::{Call, Nginx, Raw, Socket};
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const PAGE: &str = "Origin: https://www.example.com";
 const OTHER_PAGE: &str = "Origin: https://www.example.org";
+/// What is not for strangers.
+const INSIDE: [&str; 4] = ["POST /pub?id=a", "GET /pub?id=a", "DELETE /pub?id=a", "GET /stats"];
+/// What Debian's nginx.conf has of consequence for what it includes.
+const DEBIANS: &str = "worker_processes 4;
+error_log stderr warn;
+include ETC/modules-enabled/*.conf;
+
+events {
+    worker_connections 768;
+}
+
+http {
+    sendfile on;
+    tcp_nopush on;
+    types_hash_max_size 2048;
+    default_type application/octet-stream;
+    access_log /var/log/nginx/access.log;
+    gzip on;
+    include ETC/conf.d/*.conf;
+}
+";
 
 async fn stranger(port: u16, start: &str) -> u16 {
     let mut raw = Raw::connect_from(STRANGER, port).await;
@@ -22,17 +44,50 @@ async fn strangers_neither_publish_nor_count() {
     let names = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/nginx-conf"))
         .expect("nginx-conf")
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
-        .filter(|name| name != "public.conf");
+        .filter(|name| name.ends_with(".conf") && name != "public.conf");
     let names: Vec<String> = names.collect();
     assert!(names.len() >= 4, "{names:?}");
     for name in names {
         let nginx =
             Nginx::builder().sample(&name).expect_log("access forbidden by rule").start().await;
-        for start in ["POST /pub?id=a", "GET /pub?id=a", "DELETE /pub?id=a", "GET /stats"] {
+        for start in INSIDE {
             assert_eq!(stranger(nginx.port, start).await, 403, "{name}: {start}");
         }
         assert_eq!(nginx.get("/stats").await.status, 200, "{name}");
         assert_eq!(nginx.post("/pub?id=a", "x").await.status, 200, "{name}");
+    }
+}
+
+/// Puts the files of nginx-conf/debian/ below `etc`, with a module and a port that a test can have.
+fn install_debians(etc: &Path, port: u16) {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("nginx-conf/debian");
+    let module = std::env::var("PUSH_STREAM_MODULE").expect("PUSH_STREAM_MODULE is set");
+    for name in ["modules-enabled/50-mod-http-push-stream.conf", "conf.d/push-stream.conf"] {
+        let text = std::fs::read_to_string(samples.join(name)).expect("a sample");
+        let text = text.replace("modules/ngx_http_push_stream_module.so", &module);
+        let text = text.replace("listen 8080;", &format!("listen 127.0.0.1:{port};"));
+        let to = etc.join(name);
+        std::fs::create_dir_all(to.parent().expect("a directory")).expect("a directory");
+        std::fs::write(to, text).expect("a file");
+    }
+}
+
+/// The files of Debian's shape, included where its nginx.conf does.
+#[tokio::test]
+async fn of_debians_shape() {
+    let etc = tempfile::tempdir().expect("a temporary directory");
+    let port = free_port();
+    install_debians(etc.path(), port);
+    let conf = DEBIANS.replace("ETC", &etc.path().display().to_string());
+    let _nginx = Nginx::builder().whole(conf).expect_log("access forbidden by rule").start().await;
+
+    let mut subscriber = Call::new(port, "GET", "/sub/a").stream().await;
+    let answer = Call::new(port, "POST", "/pub?id=a").body("Hello, world").send().await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    subscriber.expect("Hello, world\n").await;
+    assert_eq!(Call::new(port, "GET", "/stats").send().await.status, 200);
+    for start in INSIDE {
+        assert_eq!(stranger(port, start).await, 403, "{start}");
     }
 }
 
@@ -106,7 +161,7 @@ async fn public_server() {
     // the access log has the subscription that ended, without its query string
     let ended = Call::new(nginx.port, "GET", "/ev/unknown?token=secret").send().await;
     assert_eq!(ended.status, 403);
-    let path = nginx.dir().join("logs/access.log");
+    let path = nginx.dir().join("access.log");
     let log = crate::support::wait_for("the access log", || async {
         let log = std::fs::read_to_string(&path).ok()?;
         log.contains("/ev/unknown").then_some(log)

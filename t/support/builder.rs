@@ -45,6 +45,7 @@ pub struct Builder {
     provoked: bool,
     pub(super) single: bool,
     pub(super) daemon: bool,
+    pub(super) bare_name: bool,
     user: Option<String>,
     events: String,
     pub(super) http2_port: Option<u16>,
@@ -77,6 +78,7 @@ impl Default for Builder {
             provoked: false,
             single: false,
             daemon: false,
+            bare_name: false,
             user: None,
             events: String::new(),
             http2_port: None,
@@ -161,13 +163,19 @@ impl Builder {
         self
     }
 
+    /// As a shell starts it that was told `nginx` and no path.
+    pub fn bare_name(mut self) -> Self {
+        self.bare_name = true;
+        self
+    }
+
     /// A variable of the environment, of the workers too.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
         self.main(&format!("env {name};"))
     }
 
-    /// A file of `nginx-conf/` as it stands, but for the port and where nginx's files are. Pages go into
+    /// A file of `nginx-conf/` as it stands, but for the port and where nginx's own files are. Pages go into
     /// `html` in [`Nginx::dir`].
     pub fn sample(self, name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("nginx-conf").join(name);
@@ -305,7 +313,9 @@ impl Builder {
         let mut arguments: Vec<PathBuf> =
             vec!["-p".into(), dir.into(), "-e".into(), log, "-c".into(), conf.into()];
         if self.sample.is_some() {
-            arguments.extend(["-g".into(), format!("daemon off; {}", user(None)).into()]);
+            let pid = dir.join("nginx.pid");
+            let global = format!("daemon off; pid {}; {}", pid.display(), user(None));
+            arguments.extend(["-g".into(), global.into()]);
         }
         arguments
     }
@@ -359,6 +369,7 @@ impl Builder {
 
     fn text(&self, dir: &Path, port: u16) -> String {
         let also = self.listen_also(dir);
+        let temporary = temporary_paths(dir);
         let dir = dir.display();
         let mut out = String::new();
         if self.module {
@@ -380,9 +391,7 @@ impl Builder {
             self.connections,
             self.events
         );
-        for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
-            let _ = writeln!(out, "    {kind}_temp_path {dir}/{kind};");
-        }
+        out.push_str(&temporary);
         if let Some(zone) = &self.zone {
             let _ = writeln!(out, "    push_stream_shared_memory_size {zone};");
         }
@@ -403,16 +412,23 @@ fn user(name: Option<&str>) -> String {
     if is_root { format!("user {}; ", name.unwrap_or("root")) } else { String::new() }
 }
 
-/// The directories that a sample takes for granted, and its text with this test's module and port.
+/// Where nginx keeps bodies, for the block `http`.
+fn temporary_paths(dir: &Path) -> String {
+    let path = |kind| format!("    {kind}_temp_path {}/{kind};\n", dir.display());
+    ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].into_iter().map(path).collect()
+}
+
+/// A sample with this test's module and port, and with nginx's own files in `dir`. Of the directories that
+/// nginx was configured with, `dir` has that of pages, as a distribution's prefix does.
 fn sample_text(sample: &str, dir: &Path, port: u16) -> String {
-    for name in ["logs", "temp", "html"] {
-        std::fs::create_dir_all(dir.join(name)).expect("a directory");
-    }
+    std::fs::create_dir_all(dir.join("html")).expect("a directory");
     let module = format!("load_module {};", module_path().display());
     let log = format!("error_log {}/error.log info;", dir.display());
     sample
         .replace("load_module modules/ngx_http_push_stream_module.so;", &module)
         .replace("error_log stderr warn;", &log)
+        .replace("/var/log/nginx/", &format!("{}/", dir.display()))
+        .replace("\nhttp {\n", &format!("\nhttp {{\n{}", temporary_paths(dir)))
         .replace("listen 8080;", &format!("listen 127.0.0.1:{port} reuseport;"))
 }
 

@@ -357,6 +357,9 @@ impl Drop for Nginx {
 fn spawn(builder: &Builder, dir: &Path, conf: &Path) -> Child {
     let open_files = builder.open_files;
     let mut command = Command::new(nginx_binary());
+    if builder.bare_name {
+        command.arg0("nginx");
+    }
     let variables = builder.environment.iter().map(|(name, value)| (name, value));
     command
         .env("PUSH_STREAM_PROVOKED", dir)

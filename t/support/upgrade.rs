@@ -15,12 +15,17 @@ impl Nginx {
             self.pid_file().filter(|&pid| pid != self.master_pid())
         })
         .await;
-        self.newer.lock().expect("no panic while held").push(master);
+        self.adopt(master);
         wait_for("the workers of the new master", || async {
             (self.workers_of(master).len() == workers).then_some(())
         })
         .await;
         master
+    }
+
+    /// Ends this master of an upgrade with the server, whoever asked for it.
+    pub fn adopt(&self, master: Pid) {
+        self.newer.lock().expect("no panic while held").push(master);
     }
 
     /// Waits until the process that was started has left a daemon behind; false if it has not.
