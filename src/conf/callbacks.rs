@@ -2,23 +2,21 @@
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
-use std::sync::OnceLock;
 
-use nginx_sys::{
-    NGX_ERROR, NGX_OK, ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_core_loc_conf_t,
-    ngx_http_core_module, ngx_http_request_t, ngx_int_t,
-};
+use nginx_sys::{NGX_ERROR, NGX_OK, ngx_conf_t, ngx_int_t};
+use ngx::core::{NGX_CONF_ERROR, NGX_CONF_OK};
 
-use super::access::{LocationConf, MainConf, main_conf_being_read};
+use super::content_handler::{core_loc_conf, serve};
 use super::error::CheckError;
 use super::location::Location;
 use super::main::Main;
 use super::padding::Padding;
-use super::place::{Place, Places};
 use super::role::Role;
 use super::settings::MainSettings;
+use super::shared_zone::SharedZone;
+use super::source_location::{SourceLocation, SourceLocations};
+use super::state::{LocationConf, MainConf, main_conf_being_read};
 use super::templates::TemplateTable;
-use super::zone::SharedZone;
 use crate::ngx_ext::conf::{log_at, place_in_pool};
 use crate::ngx_ext::filters;
 use crate::ngx_ext::guard::guard;
@@ -26,45 +24,10 @@ use crate::ngx_ext::log::Level;
 use crate::ngx_ext::regex::Regex;
 use crate::ngx_ext::request::OutOfMemory;
 
-/// `NGX_CONF_OK` and `NGX_CONF_ERROR`, which C has as casts.
-pub(super) const CONF_OK: *mut c_char = ptr::null_mut();
-pub(super) const CONF_ERROR: *mut c_char = ptr::without_provenance_mut(usize::MAX);
-
 /// Filters of nginx that want a whole document before they let go of its first byte, or take what it says
 /// for commands of the server's.
 const FOR_DOCUMENTS: [&str; 3] =
     ["ngx_http_ssi_filter_module", "ngx_http_image_filter_module", "ngx_http_xslt_filter_module"];
-
-/// A content handler as nginx calls it.
-pub type ContentHandler = unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t;
-
-static CONTENT_HANDLER: OnceLock<ContentHandler> = OnceLock::new();
-
-/// Says who serves the requests of locations with a role. To be called before the configuration
-/// is read; the handler finds its location with [`super::location_conf`].
-pub fn install_content_handler(handler: ContentHandler) {
-    CONTENT_HANDLER.get_or_init(|| handler);
-}
-
-/// Makes the location being read or merged ours (DIR-54).
-///
-/// # Safety
-/// `cf` must stand in a location.
-pub(super) unsafe fn serve(cf: *const ngx_conf_t) {
-    // SAFETY: the caller vouches for `cf`.
-    unsafe { (*core_loc_conf(cf)).handler = CONTENT_HANDLER.get().copied() };
-}
-
-/// # Safety
-/// `cf` must stand in the `http` block.
-unsafe fn core_loc_conf(cf: *const ngx_conf_t) -> *mut ngx_http_core_loc_conf_t {
-    // SAFETY: in `http`, `ctx` is the http context of the level at hand, and the core module has
-    // an entry in each of them.
-    unsafe {
-        let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
-        (*(*ctx).loc_conf.add(ngx_http_core_module.ctx_index)).cast()
-    }
-}
 
 /// An empty `http` level.
 ///
@@ -76,9 +39,9 @@ pub unsafe extern "C" fn create_main_conf(cf: *mut ngx_conf_t) -> *mut c_void {
         guard((*cf).log, "create_main_conf", ptr::null_mut(), || {
             let conf = MainConf {
                 settings: MainSettings::default(),
-                places: Places::default(),
+                places: SourceLocations::default(),
                 first_role: None,
-                zone: SharedZone::Unset,
+                zone: SharedZone::default(),
                 templates: TemplateTable::default(),
                 main: None,
                 subscribers: Vec::new(),
@@ -109,17 +72,17 @@ pub unsafe extern "C" fn create_loc_conf(cf: *mut ngx_conf_t) -> *mut c_void {
 pub unsafe extern "C" fn init_main_conf(cf: *mut ngx_conf_t, conf: *mut c_void) -> *mut c_char {
     // SAFETY: `conf` comes from `create_main_conf`, and nothing else refers to it now.
     unsafe {
-        guard((*cf).log, "init_main_conf", CONF_ERROR, || {
+        guard((*cf).log, "init_main_conf", NGX_CONF_ERROR, || {
             let conf = &mut *conf.cast::<MainConf>();
-            let Some(first_role) = &conf.first_role else { return CONF_OK };
-            if matches!(conf.zone, SharedZone::Unset) {
+            let Some(first_role) = &conf.first_role else { return NGX_CONF_OK };
+            if !conf.zone.is_set() {
                 return refuse(cf, CheckError::ZoneMissing, &conf.places, first_role);
             }
             match Main::resolve(&conf.settings) {
                 Ok(main) => conf.main = Some(main),
                 Err(error) => return refuse(cf, error, &conf.places, first_role),
             }
-            CONF_OK
+            NGX_CONF_OK
         })
     }
 }
@@ -137,7 +100,7 @@ pub unsafe extern "C" fn merge_loc_conf(
 ) -> *mut c_char {
     // SAFETY: both come from `create_loc_conf` and differ; the main configuration is a third.
     unsafe {
-        guard((*cf).log, "merge_loc_conf", CONF_ERROR, || {
+        guard((*cf).log, "merge_loc_conf", NGX_CONF_ERROR, || {
             let outer = &*outer.cast::<LocationConf>();
             let conf = &mut *conf.cast::<LocationConf>();
             conf.settings.inherit(&outer.settings);
@@ -152,10 +115,10 @@ pub unsafe extern "C" fn merge_loc_conf(
                 }
             }
 
-            let Some((role, place)) = &conf.role else { return CONF_OK };
-            let Some(mut main_conf) = main_conf_being_read(cf) else { return CONF_ERROR };
+            let Some((role, place)) = &conf.role else { return NGX_CONF_OK };
+            let Some(mut main_conf) = main_conf_being_read(cf) else { return NGX_CONF_ERROR };
             let main_conf = main_conf.as_mut();
-            let Some(main) = &mut main_conf.main else { return CONF_ERROR };
+            let Some(main) = &mut main_conf.main else { return NGX_CONF_ERROR };
             let mut compile = |source: &[u8]| Regex::compile(cf, source);
             let templates = &mut main_conf.templates;
             match Location::resolve(*role, &conf.settings, main, templates, &mut compile) {
@@ -169,7 +132,7 @@ pub unsafe extern "C" fn merge_loc_conf(
                 }
                 Err(error) => return refuse(cf, error, &conf.places, place),
             }
-            CONF_OK
+            NGX_CONF_OK
         })
     }
 }
@@ -202,8 +165,8 @@ pub unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
 unsafe fn refuse(
     cf: *mut ngx_conf_t,
     error: CheckError,
-    places: &Places,
-    role: &Place,
+    places: &SourceLocations,
+    role: &SourceLocation,
 ) -> *mut c_char {
     let place = error.directive().and_then(|name| places.get(name)).unwrap_or(role);
     // SAFETY: the caller vouches for `cf`.
@@ -213,14 +176,19 @@ unsafe fn refuse(
             log_at(Level::Emerg, cf, place, format_args!("{consequence}"));
         }
     }
-    CONF_ERROR
+    NGX_CONF_ERROR
 }
 
 /// Logs each group of padding that applies here (DIR-155).
 ///
 /// # Safety
 /// `cf` must be the configuration being read.
-unsafe fn announce(cf: *mut ngx_conf_t, padding: &Padding, places: &Places, role: &Place) {
+unsafe fn announce(
+    cf: *mut ngx_conf_t,
+    padding: &Padding,
+    places: &SourceLocations,
+    role: &SourceLocation,
+) {
     let place = places.get("push_stream_padding_by_user_agent").unwrap_or(role);
     for line in padding.announcements() {
         // SAFETY: the caller vouches for `cf`.

@@ -9,15 +9,16 @@ use nginx_sys::{
     NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MAIN_CONF_OFFSET,
     NGX_HTTP_SRV_CONF, ngx_command_t, ngx_conf_t, ngx_str_t, ngx_uint_t,
 };
+use ngx::core::{NGX_CONF_ERROR, NGX_CONF_OK};
 
-use super::access::{LocationConf, MainConf, main_conf_being_read};
-use super::callbacks::{CONF_ERROR, CONF_OK, serve};
+use super::content_handler::serve;
 use super::directives::{Arguments, Contexts, DIRECTIVES, Directive, Set};
-use super::error::DirectiveError;
+use super::error::{DirectiveError, Failure};
 use super::header_file;
-use super::place::Place;
 use super::settings::LocationSettings;
-use super::zone;
+use super::shared_zone;
+use super::source_location::SourceLocation;
+use super::state::{LocationConf, MainConf, main_conf_being_read};
 use crate::ngx_ext::complex_value::ComplexValue;
 use crate::ngx_ext::conf::{self, full_path, words};
 use crate::ngx_ext::guard::guard;
@@ -81,20 +82,6 @@ const fn command(directive: &'static Directive) -> ngx_command_t {
     }
 }
 
-/// Why a directive was not taken.
-pub(super) enum Failure {
-    /// To be logged with file and line.
-    Explained(DirectiveError),
-    /// nginx has logged the reason.
-    Reported,
-}
-
-impl<E: Into<DirectiveError>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Explained(error.into())
-    }
-}
-
 extern "C" fn read_directive(
     cf: *mut ngx_conf_t,
     cmd: *mut ngx_command_t,
@@ -103,15 +90,15 @@ extern "C" fn read_directive(
     // SAFETY: nginx hands over the configuration being read, an entry of COMMANDS, whose `post`
     // is its line in DIRECTIVES, and the structure `create_*_conf` made for this level.
     unsafe {
-        guard((*cf).log, "reading a directive", CONF_ERROR, || {
+        guard((*cf).log, "reading a directive", NGX_CONF_ERROR, || {
             let directive = &*(*cmd).post.cast::<Directive>();
             match apply(cf, directive, conf) {
-                Ok(()) => CONF_OK,
+                Ok(()) => NGX_CONF_OK,
                 Err(Failure::Explained(error)) => {
                     conf::log(Level::Emerg, cf, format_args!("{error}"));
-                    CONF_ERROR
+                    NGX_CONF_ERROR
                 }
-                Err(Failure::Reported) => CONF_ERROR,
+                Err(Failure::Reported) => NGX_CONF_ERROR,
             }
         })
     }
@@ -139,7 +126,7 @@ unsafe fn apply(
             Set::SharedMemory => {
                 let main = &mut *conf.cast::<MainConf>();
                 directive.note(&mut main.places, place(cf))?;
-                main.zone = zone::request(cf, conf.cast(), first, arguments.get(1).copied())?;
+                shared_zone::request(cf, &main.zone, first, arguments.get(1).copied())?;
             }
             Set::Location(set) => {
                 let location = &mut *conf.cast::<LocationConf>();
@@ -158,7 +145,7 @@ unsafe fn apply(
                 };
                 set(&mut location.settings, &values).map_err(wrong)?;
             }
-            Set::Expanded(slot) => {
+            Set::ComplexValue(slot) => {
                 let location = &mut *conf.cast::<LocationConf>();
                 directive.note(&mut location.places, place(cf))?;
                 let compiled = ComplexValue::compile(cf, first).ok_or(Failure::Reported)?;
@@ -192,8 +179,8 @@ unsafe fn apply(
 ///
 /// # Safety
 /// `cf` must be the configuration being read.
-unsafe fn place(cf: *const ngx_conf_t) -> Place {
+unsafe fn place(cf: *const ngx_conf_t) -> SourceLocation {
     // SAFETY: the caller vouches for `cf`.
     let (file, line) = unsafe { conf::place(cf) }.unwrap_or_default();
-    Place { file: file.into(), line }
+    SourceLocation { file: file.into(), line }
 }

@@ -4,9 +4,9 @@
 use std::ffi::CStr;
 
 use super::error::DirectiveError;
-use super::place::{Place, Places};
 use super::role::{self, Role, RoleError};
-use super::settings::{Expanded, LocationSettings, MainSettings};
+use super::settings::{ComplexValue, LocationSettings, MainSettings};
+use super::source_location::{SourceLocation, SourceLocations};
 use super::value::{self, ValueError};
 
 bitflags::bitflags! {
@@ -57,7 +57,7 @@ pub enum Set {
     /// One value or several.
     List(fn(&mut LocationSettings, &[&[u8]]) -> Result<(), ValueError>),
     /// A value with nginx variables (DIR-40).
-    Expanded(fn(&mut LocationSettings) -> &mut Option<Expanded>),
+    ComplexValue(fn(&mut LocationSettings) -> &mut Option<ComplexValue>),
     /// `push_stream_header_template_file`.
     HeaderFile,
     /// `push_stream_shared_memory_size`.
@@ -102,7 +102,7 @@ pub static DIRECTIVES: [Directive; 53] = directives! {
     c"push_stream_events_channel_id"                   HTTP One       "id"                     ""                Set::Main(|s, v| put(&mut s.events_channel_id, value::text(v)));
     c"push_stream_reload_drain"                        HTTP One       "time"                   "0"               Set::Main(|s, v| put(&mut s.reload_drain, value::milliseconds(v)));
 
-    c"push_stream_channels_path"                       HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.channels_path);
+    c"push_stream_channels_path"                       HSLI One       "value"                  ""                Set::ComplexValue(|s| &mut s.channels_path);
     c"push_stream_store_messages"                      HSLI One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.store_messages, value::flag(v)));
     c"push_stream_channel_info_on_publish"             HSL  One       "on | off"               "on"              Set::Location(|s, v| put(&mut s.channel_info_on_publish, value::flag(v)));
     c"push_stream_authorized_channels_only"            HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.authorized_channels_only, value::flag(v)));
@@ -130,12 +130,12 @@ pub static DIRECTIVES: [Directive; 53] = directives! {
     c"push_stream_gap_events"                          HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.gap_events, value::flag(v)));
     c"push_stream_eventsource_retry"                   HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.eventsource_retry, value::milliseconds(v)));
     c"push_stream_event_id"                            HSL  One       "publisher | auto"       "publisher"       Set::Location(|s, v| put(&mut s.event_ids, value::event_ids(v)));
-    c"push_stream_last_received_message_time"          HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.last_received_message_time);
-    c"push_stream_last_received_message_tag"           HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.last_received_message_tag);
-    c"push_stream_last_event_id"                       HSLI One       "value"                  ""                Set::Expanded(|s| &mut s.last_event_id);
-    c"push_stream_user_agent"                          HSL  One       "value"                  ""                Set::Expanded(|s| &mut s.user_agent);
+    c"push_stream_last_received_message_time"          HSLI One       "value"                  ""                Set::ComplexValue(|s| &mut s.last_received_message_time);
+    c"push_stream_last_received_message_tag"           HSLI One       "value"                  ""                Set::ComplexValue(|s| &mut s.last_received_message_tag);
+    c"push_stream_last_event_id"                       HSLI One       "value"                  ""                Set::ComplexValue(|s| &mut s.last_event_id);
+    c"push_stream_user_agent"                          HSL  One       "value"                  ""                Set::ComplexValue(|s| &mut s.user_agent);
     c"push_stream_padding_by_user_agent"               HSL  One       "regex,header,message[:...]" ""                Set::Location(|s, v| put(&mut s.padding_by_user_agent, value::text(v)));
-    c"push_stream_allowed_origins"                     HSL  One       "value"                  ""                Set::Expanded(|s| &mut s.allowed_origins);
+    c"push_stream_allowed_origins"                     HSL  One       "value"                  ""                Set::ComplexValue(|s| &mut s.allowed_origins);
     c"push_stream_allow_connections_to_events_channel" HSLI One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.allow_connections_to_events_channel, value::flag(v)));
 };
 
@@ -156,7 +156,11 @@ impl Directive {
 
     /// Notes that the directive was read here; a second time at the same level is refused, and so
     /// is a second kind of header (DIR-47, DIR-86).
-    pub fn note(&self, places: &mut Places, place: Place) -> Result<(), DirectiveError> {
+    pub fn note(
+        &self,
+        places: &mut SourceLocations,
+        place: SourceLocation,
+    ) -> Result<(), DirectiveError> {
         const TEXT: &str = "push_stream_header_template";
         const FILE: &str = "push_stream_header_template_file";
         let name = self.name();
@@ -179,8 +183,8 @@ mod tests {
         DIRECTIVES.iter().find(|d| d.name() == name).expect("a known directive")
     }
 
-    fn note(places: &mut Places, name: &str) -> Result<(), String> {
-        let place = Place { file: "nginx.conf".into(), line: 1 };
+    fn note(places: &mut SourceLocations, name: &str) -> Result<(), String> {
+        let place = SourceLocation { file: "nginx.conf".into(), line: 1 };
         directive(name).note(places, place).map_err(|error| error.to_string())
     }
 
@@ -216,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_directive_is_taken_once_per_level() {
-        let mut places = Places::default();
+        let mut places = SourceLocations::default();
         assert_eq!(note(&mut places, "push_stream_message_ttl"), Ok(()));
         assert_eq!(
             note(&mut places, "push_stream_message_ttl"),
@@ -229,11 +233,11 @@ mod tests {
         let (text, file) = ("push_stream_header_template", "push_stream_header_template_file");
         let duplicate_file = "\"push_stream_header_template_file\" directive is duplicate or \
                               template set by 'push_stream_header_template'";
-        let mut places = Places::default();
+        let mut places = SourceLocations::default();
         assert_eq!(note(&mut places, text), Ok(()));
         assert_eq!(note(&mut places, file), Err(duplicate_file.into()));
 
-        let mut places = Places::default();
+        let mut places = SourceLocations::default();
         assert_eq!(note(&mut places, file), Ok(()));
         assert_eq!(note(&mut places, file), Err(duplicate_file.into()));
         assert_eq!(

@@ -64,6 +64,22 @@ impl DirectiveError {
     }
 }
 
+/// Why a directive was not taken.
+#[cfg(feature = "nginx")]
+pub(super) enum Failure {
+    /// To be logged with file and line.
+    Explained(DirectiveError),
+    /// nginx has logged the reason.
+    Reported,
+}
+
+#[cfg(feature = "nginx")]
+impl<E: Into<DirectiveError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Explained(error.into())
+    }
+}
+
 /// The settings contradict each other or the use made of them (DIR-65..84).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckError {

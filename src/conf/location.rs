@@ -9,7 +9,7 @@ use super::error::CheckError;
 use super::main::Main;
 use super::padding::{Compile, Padding};
 use super::role::{Role, SubscriberMode};
-use super::settings::{DirectOutput, EventIds, Expanded, LocationSettings};
+use super::settings::{ComplexValue, DirectOutput, EventIds, LocationSettings};
 use super::templates::{TemplateRef, TemplateTable, Texts};
 use super::websocket::WebSocket;
 use crate::protocol::padding::Minimums;
@@ -21,7 +21,7 @@ const DEFAULT_MAX_PENDING: usize = 1 << 20;
 /// Everything a request in a location with a role needs to know.
 pub struct Location {
     pub role: Role,
-    pub channels_path: Expanded,
+    pub channels_path: ComplexValue,
     pub store_messages: bool,
     pub channel_info_on_publish: bool,
     pub authorized_channels_only: bool,
@@ -39,16 +39,16 @@ pub struct Location {
     pub longpolling_ttl: Option<Duration>,
     pub websocket: WebSocket,
     /// Unset: the request header `If-Modified-Since` counts (DIR-168).
-    pub last_received_message_time: Option<Expanded>,
+    pub last_received_message_time: Option<ComplexValue>,
     /// Unset: the request header `If-None-Match` counts (DIR-169).
-    pub last_received_message_tag: Option<Expanded>,
+    pub last_received_message_tag: Option<ComplexValue>,
     /// Unset: the request header `Last-Event-Id` counts (DIR-170).
-    pub last_event_id: Option<Expanded>,
+    pub last_event_id: Option<ComplexValue>,
     /// Unset: the request header `User-Agent` counts (DIR-171).
-    pub user_agent: Option<Expanded>,
+    pub user_agent: Option<ComplexValue>,
     /// To be asked through [`Location::padding_for`].
     pub(super) padding: Padding,
-    pub allowed_origins: Option<Expanded>,
+    pub allowed_origins: Option<ComplexValue>,
     /// Whether the events channel may be subscribed to here (DIR-193).
     pub allow_events_channel: bool,
     /// How many bytes may wait behind the message being sent to one subscriber.

@@ -6,10 +6,10 @@ use crate::protocol::websocket::rules::Masking;
 
 /// A value with nginx variables, compiled when the configuration is read (DIR-40).
 #[cfg(feature = "nginx")]
-pub use crate::ngx_ext::complex_value::ComplexValue as Expanded;
+pub use crate::ngx_ext::complex_value::ComplexValue;
 /// Without nginx there are no variables: the value as written.
 #[cfg(not(feature = "nginx"))]
-pub type Expanded = Vec<u8>;
+pub type ComplexValue = Vec<u8>;
 
 /// How a stream's bytes leave: `auto` writes straight to the connection when nothing stands in
 /// between, `on` does so whatever modules are loaded, `off` always uses the filter chain.
@@ -84,7 +84,7 @@ inherited_settings! {
     /// Settings of `http`, `server`, `location` and `if` in `location`.
     #[derive(Clone, Debug, Default)]
     pub struct LocationSettings {
-        pub channels_path: Expanded,
+        pub channels_path: ComplexValue,
         pub store_messages: bool,
         pub channel_info_on_publish: bool,
         pub authorized_channels_only: bool,
@@ -96,12 +96,12 @@ inherited_settings! {
         pub subscriber_connection_ttl: Duration,
         pub longpolling_connection_ttl: Duration,
         pub websocket_allow_publish: bool,
-        pub last_received_message_time: Expanded,
-        pub last_received_message_tag: Expanded,
-        pub last_event_id: Expanded,
-        pub user_agent: Expanded,
+        pub last_received_message_time: ComplexValue,
+        pub last_received_message_tag: ComplexValue,
+        pub last_event_id: ComplexValue,
+        pub user_agent: ComplexValue,
         pub padding_by_user_agent: Vec<u8>,
-        pub allowed_origins: Expanded,
+        pub allowed_origins: ComplexValue,
         pub allow_connections_to_events_channel: bool,
         pub subscriber_max_pending: usize,
         pub direct_output: DirectOutput,

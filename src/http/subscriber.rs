@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::refusal::Refusal;
 use super::{Exchange, INTERNAL_ERROR, answer, channels};
-use crate::conf::{self, Expanded, SubscriberMode};
+use crate::conf::{self, ComplexValue, SubscriberMode};
 use crate::ngx_ext::guard::guard_or;
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::request::{OutOfMemory, Request};
@@ -210,7 +210,7 @@ fn padding(exchange: &Exchange<'_>) -> Result<Option<Minimums>, OutOfMemory> {
 
 fn said(
     exchange: &Exchange<'_>,
-    directive: &Option<Expanded>,
+    directive: &Option<ComplexValue>,
     header: &str,
 ) -> Result<Option<Vec<u8>>, OutOfMemory> {
     match directive {

