@@ -37,7 +37,7 @@ fn header_lines() -> Vec<String> {
 async fn refusals(nginx: &Nginx) {
     let large = format!("{BODY}{}", "x".repeat(600_000));
     for (method, target, body, line) in [
-        ("POST", "/pub?", BODY, "push_stream_channels_path is required"),
+        ("POST", "/pub?", BODY, "no channel id provided: "),
         ("POST", "/pub?id=a%0A%1B%5B31mb&", BODY, r#"control characters: "a\n\x1b[31mb""#),
         ("GET", "/raw?id=a%0Ab&", "", r#"control characters: "a\nb""#),
         ("POST", "/pub?id=much-too-long-an-id&", BODY, "larger than allowed 10: 19 bytes"),
