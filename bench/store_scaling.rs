@@ -7,7 +7,7 @@
 //! `store_scaling time` compares the zones in one run. `bench/scaling.sh` runs either.
 
 use ngx_http_push_stream_module::store::{
-    JoinItem, JoinRules, Limits, Parts, Publish, Since, SlotId, Zone,
+    JoinItem, JoinRules, Limits, Parts, Publish, ResumePoint, SlotId, Zone,
 };
 
 #[path = "../t/store/mapping.rs"]
@@ -70,7 +70,7 @@ impl Work {
     #[inline(never)]
     fn measured(&mut self, operations: u64) {
         let (lasting, brief) = (limits(LONG), limits(SHORT));
-        let (since, rules) = (Since::default(), JoinRules::default());
+        let (since, rules) = (ResumePoint::default(), JoinRules::default());
         for _ in 0..operations {
             self.operations += 1;
             let now = START + 1 + self.operations / IN_SECOND;

@@ -12,7 +12,7 @@ pub mod store;
 
 pub mod protocol;
 
-mod provoked;
+mod failpoints;
 
 #[cfg(feature = "nginx")]
 pub mod ngx_ext;

@@ -136,7 +136,7 @@ fn range(text: &str) -> Option<Range> {
     let mut has_version = false;
     for (name, value) in parts[1..].iter().filter_map(|part| part.split_once('=')) {
         match name {
-            "q" => quality = thousandths(value)?,
+            "q" => quality = parse_qvalue(value)?,
             "version" => has_version = true,
             _ => {}
         }
@@ -144,7 +144,7 @@ fn range(text: &str) -> Option<Range> {
     Some(Range { kind: kind.into(), subtype: subtype.into(), quality, has_version })
 }
 
-fn thousandths(value: &str) -> Option<u16> {
+fn parse_qvalue(value: &str) -> Option<u16> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     let digits = [whole, fraction].concat();
     if digits.is_empty() || !digits.chars().all(|char| char.is_ascii_digit()) {

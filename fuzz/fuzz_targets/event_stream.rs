@@ -5,10 +5,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ngx_http_push_stream_module::protocol::event::{
+use ngx_http_push_stream_module::protocol::sse::{
     PING, append_field, append_message, field_len, message_len,
 };
-use ngx_http_push_stream_module::protocol::event_stream::{comment, message_template};
+use ngx_http_push_stream_module::protocol::sse_template::{comment, message_template};
 use ngx_http_push_stream_module::protocol::template::{MessageView, Template};
 use ngx_push_stream_fuzz::{SEPARATOR, fields};
 

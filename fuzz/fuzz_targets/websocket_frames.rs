@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use ngx_http_push_stream_module::protocol::template::{MessageView, Template};
 use ngx_http_push_stream_module::protocol::websocket::inflate::{InflateError, inflate};
 use ngx_http_push_stream_module::protocol::websocket::reader::{Incoming, Read, Reader};
-use ngx_http_push_stream_module::protocol::websocket::rules::{Masking, Rules};
+use ngx_http_push_stream_module::protocol::websocket::rules::{Masking, ReaderLimits};
 use ngx_http_push_stream_module::protocol::websocket::{close, deflate, frame};
 use ngx_http_push_stream_module::worker::frames::Frames;
 use ngx_push_stream_fuzz::fields;
@@ -94,7 +94,7 @@ fn read_back(bytes: &[u8], deflate: bool) -> Option<Incoming> {
 }
 
 fn read(mut bytes: Vec<u8>, deflate: bool, masking: Masking) -> Option<Incoming> {
-    let rules = Rules { max_message: 1 << 20, keep: true, masking, binary: true, deflate };
+    let rules = ReaderLimits { max_message: 1 << 20, keep: true, masking, binary: true, deflate };
     let (mut reader, mut input) = (Reader::new(rules), &mut bytes[..]);
     loop {
         match reader.read(&mut input).expect("a frame of ours") {

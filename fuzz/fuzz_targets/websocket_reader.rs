@@ -10,7 +10,7 @@
 use libfuzzer_sys::fuzz_target;
 use ngx_http_push_stream_module::protocol::websocket::deflate::compressed_limit;
 use ngx_http_push_stream_module::protocol::websocket::reader::{Incoming, Read, Reader};
-use ngx_http_push_stream_module::protocol::websocket::rules::{Masking, Rules, Violation};
+use ngx_http_push_stream_module::protocol::websocket::rules::{Masking, ReaderLimits, Violation};
 use ngx_push_stream_fuzz::inflate::{self, Inflated};
 
 const LIMITS: [u64; 8] = [0, 1, 5, 125, 126, 300, 2000, u64::MAX];
@@ -20,7 +20,7 @@ const CONTROL: usize = 125;
 
 fuzz_target!(|input: &[u8]| {
     let [settings, limit, cuts, bytes @ ..] = input else { return };
-    let rules = Rules {
+    let rules = ReaderLimits {
         max_message: LIMITS[usize::from(limit % 8)],
         keep: settings & 1 == 0,
         binary: settings & 2 == 0,
@@ -52,7 +52,7 @@ fuzz_target!(|input: &[u8]| {
 
 /// What is read of bytes that come in pieces of these sizes.
 fn read(
-    rules: Rules,
+    rules: ReaderLimits,
     bytes: &[u8],
     mut size: impl FnMut(usize) -> usize,
 ) -> (Vec<Incoming>, Option<Violation>) {
@@ -113,7 +113,7 @@ impl From<Incoming> for Event {
 
 /// The decoder that has all bytes at once.
 struct Decoder<'b> {
-    rules: Rules,
+    rules: ReaderLimits,
     bytes: &'b [u8],
     at: usize,
     seen: Vec<Event>,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::error::CheckError;
 use super::role::{Role, SubscriberMode};
 use super::settings::LocationSettings;
-use crate::protocol::event_stream;
+use crate::protocol::sse_template;
 use crate::protocol::template::Template;
 
 /// How a message goes through its template.
@@ -65,11 +65,11 @@ impl Texts {
             Role::Subscriber(SubscriberMode::EventSource) => Ok(Self {
                 header: match header {
                     b"" => b": \n".to_vec(),
-                    header => event_stream::comment(header),
+                    header => sse_template::comment(header),
                 },
                 message: table
-                    .intern(&event_stream::message_template(message), TemplateKind::EventStream),
-                footer: event_stream::comment(footer),
+                    .intern(&sse_template::message_template(message), TemplateKind::EventStream),
+                footer: sse_template::comment(footer),
             }),
             _ if message.is_empty() => Err(CheckError::BlankMessageTemplate),
             _ => Ok(Self {

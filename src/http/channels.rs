@@ -3,8 +3,8 @@
 use nginx_sys::{ngx_cycle, ngx_int_t};
 use smallvec::SmallVec;
 
-use super::refusal::Refusal;
-use super::{Exchange, INTERNAL_ERROR, answer};
+use super::request_error::RequestError;
+use super::{INTERNAL_ERROR, RequestContext, response};
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::protocol::accept::{self, Representation};
 use crate::protocol::channel_path::PathError;
@@ -22,27 +22,27 @@ pub fn shown(id: &[u8], info: store::ChannelInfo) -> ChannelInfo<'_> {
 }
 
 /// How a publisher's answer tells about channels (PUB-54..57).
-pub fn representation(exchange: &Exchange<'_>) -> Representation {
+pub fn representation(exchange: &RequestContext<'_>) -> Representation {
     accept::channels(exchange.request.header_lines("Accept"))
 }
 
 /// Answers with those of the channels that exist, or 404 (PUB-33, STAT-7..9).
 pub fn find<'a>(
-    exchange: &Exchange<'_>,
+    exchange: &RequestContext<'_>,
     ids: impl IntoIterator<Item = &'a [u8]>,
     representation: Representation,
 ) -> ngx_int_t {
     let found: SmallVec<[_; 4]> =
         ids.into_iter().filter_map(|id| Some(shown(id, exchange.zone.channel_info(id)?))).collect();
     match found[..] {
-        [] => answer::empty(exchange.request, 404),
+        [] => response::empty(exchange.request, 404),
         _ => show(exchange, &found, representation),
     }
 }
 
 /// Answers with one channel alone or several as a group (PUB-50, STAT-29, STAT-30).
 pub fn show(
-    exchange: &Exchange<'_>,
+    exchange: &RequestContext<'_>,
     found: &[ChannelInfo<'_>],
     Representation { format, content_type }: Representation,
 ) -> ngx_int_t {
@@ -55,7 +55,7 @@ pub fn show(
             format.group(&head, several.iter().copied(), &mut body);
         }
     }
-    answer::body(exchange.request, content_type, body)
+    response::body(exchange.request, content_type, body)
 }
 
 /// What stands first in group and summary (STAT-42..45, STAT-56).
@@ -77,7 +77,7 @@ pub fn now() -> u64 {
 
 /// Whether an id is within `push_stream_max_channel_id_length` (PUB-30, DIR-172); says so in the
 /// log if it is not.
-pub fn check_length(exchange: &Exchange<'_>, id: &[u8]) -> Result<(), Refusal> {
+pub fn check_length(exchange: &RequestContext<'_>, id: &[u8]) -> Result<(), RequestError> {
     match exchange.main.max_channel_id_length {
         Some(max) if id.len() as u64 > max => {
             exchange.request.log(
@@ -88,14 +88,14 @@ pub fn check_length(exchange: &Exchange<'_>, id: &[u8]) -> Result<(), Refusal> {
                     Quoted(id)
                 ),
             );
-            Err(Refusal::IdTooLarge)
+            Err(RequestError::IdTooLarge)
         }
         _ => Ok(()),
     }
 }
 
 /// Logs why a path names no channel (PUB-102).
-pub fn log_path_error(exchange: &Exchange<'_>, path: &[u8], error: PathError) {
+pub fn log_path_error(exchange: &RequestContext<'_>, path: &[u8], error: PathError) {
     let what = match error {
         PathError::Empty => "no channel id provided",
         PathError::ControlCharacters => "channel id contains control characters",

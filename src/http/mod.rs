@@ -1,9 +1,9 @@
 //! Requests to locations with a role: one file a role, and what they share.
 
-mod answer;
 mod channels;
 mod publisher;
-mod refusal;
+mod request_error;
+mod response;
 mod statistics;
 mod subscriber;
 mod websocket;
@@ -24,14 +24,14 @@ const INTERNAL_ERROR: ngx_int_t = NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
 
 /// A request to a location with a role, and all that decides how it is served.
 #[derive(Clone, Copy)]
-pub struct Exchange<'r> {
+pub struct RequestContext<'r> {
     pub request: Request<'r>,
     pub location: &'r Location,
     pub main: &'r Main,
     pub zone: Zone,
 }
 
-impl<'r> Exchange<'r> {
+impl<'r> RequestContext<'r> {
     /// # Safety
     /// As [`Request::from_raw`].
     unsafe fn of(r: *mut ngx_http_request_t) -> Option<Self> {
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn content_handler(r: *mut ngx_http_request_t) -> ngx_int_
         let log = (*(*r).connection).log;
         let failed = || worker::failed_request(Request::from_raw(r));
         guard_or(log, "the content handler", failed, || {
-            let Some(exchange) = Exchange::of(r) else { return INTERNAL_ERROR };
+            let Some(exchange) = RequestContext::of(r) else { return INTERNAL_ERROR };
             match exchange.location.role {
                 Role::Publisher(mode) => publisher::handle(&exchange, mode),
                 Role::Statistics(format) => statistics::handle(&exchange, format),

@@ -10,8 +10,8 @@ use nginx_sys::{
 };
 use smallvec::SmallVec;
 
-use super::refusal::Refusal;
-use super::{Exchange, INTERNAL_ERROR, answer, channels};
+use super::request_error::RequestError;
+use super::{INTERNAL_ERROR, RequestContext, channels, response};
 use crate::conf::{self, PublisherMode};
 use crate::ngx_ext::guard::guard_or;
 use crate::ngx_ext::log::{Level, Quoted};
@@ -25,22 +25,22 @@ use crate::worker;
 struct Named(Vec<Box<[u8]>>);
 
 /// Admits the request, answers it if it has no effect, or reads its body first.
-pub fn handle(exchange: &Exchange<'_>, mode: PublisherMode) -> ngx_int_t {
+pub fn handle(exchange: &RequestContext<'_>, mode: PublisherMode) -> ngx_int_t {
     let request = exchange.request;
     let methods = match mode {
         PublisherMode::Normal => "GET, POST, PUT",
         PublisherMode::Admin => "GET, POST, PUT, DELETE",
     };
-    let begun = answer::begin(request).and_then(|()| answer::allow_origin(exchange, methods));
+    let begun = response::begin(request).and_then(|()| response::allow_origin(exchange, methods));
     if let Err(OutOfMemory) = begun {
         return INTERNAL_ERROR;
     }
 
     match (request.method(), mode) {
-        (NGX_HTTP_OPTIONS, _) => return answer::empty(request, 200),
+        (NGX_HTTP_OPTIONS, _) => return response::empty(request, 200),
         (NGX_HTTP_GET | NGX_HTTP_POST | NGX_HTTP_PUT, _) => {}
         (NGX_HTTP_DELETE, PublisherMode::Admin) => {}
-        _ => return answer::not_allowed(request, methods),
+        _ => return response::not_allowed(request, methods),
     }
 
     let path = match exchange.decoded(&exchange.location.channels_path) {
@@ -49,7 +49,7 @@ pub fn handle(exchange: &Exchange<'_>, mode: PublisherMode) -> ngx_int_t {
     };
     let named = match named_channels(exchange, &path) {
         Ok(named) => named,
-        Err(refusal) => return answer::refuse(request, refusal),
+        Err(refusal) => return response::refuse(request, refusal),
     };
 
     if request.method() == NGX_HTTP_GET {
@@ -65,7 +65,7 @@ pub fn handle(exchange: &Exchange<'_>, mode: PublisherMode) -> ngx_int_t {
                 Quoted(named.0.first().map_or(&[], |id| id))
             ),
         );
-        return answer::empty(request, 500);
+        return response::empty(request, 500);
     }
     match request.set_state(conf::ctx_index(), named) {
         Ok(()) => request.read_body(body_read),
@@ -74,12 +74,12 @@ pub fn handle(exchange: &Exchange<'_>, mode: PublisherMode) -> ngx_int_t {
 }
 
 /// All ids of the path, each checked before anything is created (PUB-17..32).
-fn named_channels(exchange: &Exchange<'_>, path: &[u8]) -> Result<Named, Refusal> {
+fn named_channels(exchange: &RequestContext<'_>, path: &[u8]) -> Result<Named, RequestError> {
     let items = channel_path::parse(path)
         .inspect_err(|error| channels::log_path_error(exchange, path, *error))?;
     for item in &items {
         if item.is_reserved() {
-            return Err(Refusal::ReservedId);
+            return Err(RequestError::ReservedId);
         }
         channels::check_length(exchange, item.id)?;
         check_not_events(exchange, item.id)?;
@@ -88,7 +88,7 @@ fn named_channels(exchange: &Exchange<'_>, path: &[u8]) -> Result<Named, Refusal
 }
 
 /// Only the module itself changes the events channel (PUB-94, EVT-17); anybody may look at it (EVT-18).
-fn check_not_events(exchange: &Exchange<'_>, id: &[u8]) -> Result<(), Refusal> {
+fn check_not_events(exchange: &RequestContext<'_>, id: &[u8]) -> Result<(), RequestError> {
     let request = exchange.request;
     if request.method() == NGX_HTTP_GET || !exchange.zone.is_events_channel(id) {
         return Ok(());
@@ -100,7 +100,7 @@ fn check_not_events(exchange: &Exchange<'_>, id: &[u8]) -> Result<(), Refusal> {
             Quoted(id)
         ),
     );
-    Err(Refusal::EventsChannel)
+    Err(RequestError::EventsChannel)
 }
 
 /// The body is complete: from here on the request has its effect.
@@ -110,15 +110,15 @@ unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
     unsafe {
         let log = (*(*r).connection).log;
         let failed = || worker::failed_request(Request::from_raw(r));
-        let rc = guard_or(log, "a publish", failed, || match Exchange::of(r) {
-            Some(exchange) => take_effect(&exchange),
+        let rc = guard_or(log, "a publish", failed, || match RequestContext::of(r) {
+            Some(exchange) => apply(&exchange),
             None => INTERNAL_ERROR,
         });
         nginx_sys::ngx_http_finalize_request(r, rc);
     }
 }
 
-fn take_effect(exchange: &Exchange<'_>) -> ngx_int_t {
+fn apply(exchange: &RequestContext<'_>) -> ngx_int_t {
     let request = exchange.request;
     let Some(Named(ids)) = request.state::<Named>(conf::ctx_index()) else { return INTERNAL_ERROR };
     let ids: SmallVec<[&[u8]; 4]> = ids.iter().map(|id| &**id).collect();
@@ -136,7 +136,7 @@ fn take_effect(exchange: &Exchange<'_>) -> ngx_int_t {
                     Quoted(ids[0])
                 ),
             );
-            return answer::empty(request, 500);
+            return response::empty(request, 500);
         }
     };
     let text: SmallVec<[&[u8]; 4]> = pieces.iter().map(Cow::as_ref).collect();
@@ -147,7 +147,7 @@ fn take_effect(exchange: &Exchange<'_>) -> ngx_int_t {
 }
 
 /// POST and PUT (PUB-36..53).
-fn publish(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t {
+fn publish(exchange: &RequestContext<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t {
     let request = exchange.request;
     if text.is_empty() {
         request.log(
@@ -157,7 +157,7 @@ fn publish(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t 
                 Quoted(ids[0])
             ),
         );
-        return answer::refuse(request, Refusal::EmptyPost);
+        return response::refuse(request, RequestError::EmptyPost);
     }
     let parts = Parts {
         text,
@@ -171,7 +171,7 @@ fn publish(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t 
         Err(error) => return fail(exchange, ids, text, error),
     };
     if !exchange.location.channel_info_on_publish {
-        return answer::empty(request, 200);
+        return response::empty(request, 200);
     }
     let mut shown: SmallVec<[_; 4]> =
         ids.iter().zip(&published.channels).map(|(id, info)| channels::shown(id, *info)).collect();
@@ -185,11 +185,16 @@ fn publish(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t 
 }
 
 /// The store took nothing more (PUB-78..82).
-fn fail(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]], error: StoreError) -> ngx_int_t {
-    let refusal = Refusal::from(error);
+fn fail(
+    exchange: &RequestContext<'_>,
+    ids: &[&[u8]],
+    text: &[&[u8]],
+    error: StoreError,
+) -> ngx_int_t {
+    let refusal = RequestError::from(error);
     let what = match refusal {
-        Refusal::TooManyChannels => "number of channels were exceeded",
-        Refusal::EventsChannel => "only internal routines can change events channel",
+        RequestError::TooManyChannels => "number of channels were exceeded",
+        RequestError::EventsChannel => "only internal routines can change events channel",
         _ => "unable to allocate message in shared memory",
     };
     let len: usize = text.iter().map(|piece| piece.len()).sum();
@@ -205,12 +210,12 @@ fn fail(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]], error: StoreErro
             Quoted(ids.first().copied().unwrap_or_default())
         ),
     );
-    answer::refuse(exchange.request, refusal)
+    response::refuse(exchange.request, refusal)
 }
 
 /// DELETE: each channel's subscribers are told with the body, or else the configured text
 /// (PUB-84..87).
-fn delete(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t {
+fn delete(exchange: &RequestContext<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t {
     if worker::slot().is_none() {
         return fail(exchange, ids, text, StoreError::Full);
     }
@@ -220,8 +225,8 @@ fn delete(exchange: &Exchange<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_int_t {
         deleted |= worker::delete(id, text);
     }
     if deleted {
-        answer::explained(exchange.request, 200, "Channel deleted.")
+        response::explained(exchange.request, 200, "Channel deleted.")
     } else {
-        answer::empty(exchange.request, 404)
+        response::empty(exchange.request, 404)
     }
 }

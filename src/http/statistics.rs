@@ -3,8 +3,8 @@
 use nginx_sys::{NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_int_t};
 use smallvec::SmallVec;
 
-use super::refusal::Refusal;
-use super::{Exchange, INTERNAL_ERROR, answer, channels};
+use super::request_error::RequestError;
+use super::{INTERNAL_ERROR, RequestContext, channels, response};
 use crate::conf::StatisticsFormat;
 use crate::ngx_ext::request::OutOfMemory;
 use crate::protocol::accept::{self, Representation, Statistics};
@@ -26,13 +26,13 @@ enum Question<'a> {
 
 /// Answers a request to a statistics location; nothing is created or renewed (STAT-16). HEAD gets the
 /// head of what GET would get (STAT-1).
-pub fn handle(exchange: &Exchange<'_>, format: StatisticsFormat) -> ngx_int_t {
+pub fn handle(exchange: &RequestContext<'_>, format: StatisticsFormat) -> ngx_int_t {
     let request = exchange.request;
-    if let Err(OutOfMemory) = answer::begin(request) {
+    if let Err(OutOfMemory) = response::begin(request) {
         return INTERNAL_ERROR;
     }
     if !matches!(request.method(), NGX_HTTP_GET | NGX_HTTP_HEAD) {
-        return answer::not_allowed(request, "GET, HEAD");
+        return response::not_allowed(request, "GET, HEAD");
     }
     let version = env!("CARGO_PKG_VERSION").as_bytes();
     let begun = request
@@ -50,34 +50,37 @@ pub fn handle(exchange: &Exchange<'_>, format: StatisticsFormat) -> ngx_int_t {
         Statistics::Channels(representation) => channels(exchange, representation),
         // They are the zone's, whatever the path names (STAT-66, STAT-68).
         Statistics::Metrics(exposition) => {
-            answer::body(request, exposition.content_type(), metrics(exchange, exposition))
+            response::body(request, exposition.content_type(), metrics(exchange, exposition))
         }
     }
 }
 
 /// Answers about what the channels path names (STAT-3..10).
-fn channels(exchange: &Exchange<'_>, representation: Representation) -> ngx_int_t {
+fn channels(exchange: &RequestContext<'_>, representation: Representation) -> ngx_int_t {
     let request = exchange.request;
     let Ok(path) = exchange.decoded(&exchange.location.channels_path) else {
         return INTERNAL_ERROR;
     };
     let Representation { format, content_type } = representation;
     if path.is_empty() {
-        return answer::body(request, content_type, summary(exchange, format));
+        return response::body(request, content_type, summary(exchange, format));
     }
     match question(exchange, &path) {
         Ok(Question::Prefix(prefix)) => match list(exchange, prefix, format) {
-            Some(body) => answer::body(request, content_type, body),
+            Some(body) => response::body(request, content_type, body),
             None => INTERNAL_ERROR,
         },
         Ok(Question::Ids(ids)) => channels::find(exchange, ids, representation),
-        Err(refusal) => answer::refuse(request, refusal),
+        Err(refusal) => response::refuse(request, refusal),
     }
 }
 
 /// Reads the path from left to right. The first `ALL` or prefix decides alone, and what follows it
 /// is not looked at (STAT-11, STAT-12).
-fn question<'a>(exchange: &Exchange<'_>, path: &'a [u8]) -> Result<Question<'a>, Refusal> {
+fn question<'a>(
+    exchange: &RequestContext<'_>,
+    path: &'a [u8],
+) -> Result<Question<'a>, RequestError> {
     let items = channel_path::parse(path)
         .inspect_err(|error| channels::log_path_error(exchange, path, *error))?;
     let mut ids = SmallVec::new();
@@ -97,7 +100,7 @@ fn question<'a>(exchange: &Exchange<'_>, path: &'a [u8]) -> Result<Question<'a>,
 }
 
 /// The zone as a whole, from one snapshot (STAT-36..63).
-fn summary(exchange: &Exchange<'_>, format: Format) -> Vec<u8> {
+fn summary(exchange: &RequestContext<'_>, format: Format) -> Vec<u8> {
     let now = exchange.zone.now();
     let totals = exchange.zone.totals(now);
     let summary = Summary {
@@ -124,7 +127,7 @@ fn summary(exchange: &Exchange<'_>, format: Format) -> Vec<u8> {
 }
 
 /// The zone as a whole for a scraper, from one snapshot (STAT-68..71).
-fn metrics(exchange: &Exchange<'_>, exposition: Exposition) -> Vec<u8> {
+fn metrics(exchange: &RequestContext<'_>, exposition: Exposition) -> Vec<u8> {
     const MODES: [(&str, Mode); 4] = [
         ("streaming", Mode::Streaming),
         ("long_polling", Mode::LongPolling),
@@ -164,7 +167,7 @@ fn metrics(exchange: &Exchange<'_>, exposition: Exposition) -> Vec<u8> {
 
 /// The channels of a prefix, in order of creation, however few (STAT-10, STAT-31, STAT-35). `None`
 /// only when this worker has no place in the zone yet.
-fn list(exchange: &Exchange<'_>, prefix: &[u8], format: Format) -> Option<Vec<u8>> {
+fn list(exchange: &RequestContext<'_>, prefix: &[u8], format: Format) -> Option<Vec<u8>> {
     let me = worker::slot()?;
     let mut body = Vec::new();
     let head = channels::group_head(&exchange.zone.totals(exchange.zone.now()));

@@ -7,36 +7,36 @@ use nginx_sys::{
     NGX_HTTP_GET, NGX_HTTP_VERSION_20, ngx_http_finalize_request, ngx_http_request_t, ngx_int_t,
 };
 
-use super::refusal::Refusal;
-use super::{Exchange, INTERNAL_ERROR, answer, subscriber};
+use super::request_error::RequestError;
+use super::{INTERNAL_ERROR, RequestContext, response, subscriber};
 use crate::conf::{self, Refuse};
 use crate::ngx_ext::guard::guard_or;
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::websocket::deflate;
 use crate::protocol::websocket::handshake::{self, HandshakeError};
-use crate::protocol::websocket::rules::Rules;
-use crate::store::Since;
-use crate::worker::frames::Frames;
-use crate::worker::{self, Failure, Kind, Opening, Order, Outcome};
+use crate::protocol::websocket::rules::ReaderLimits;
+use crate::store::ResumePoint;
+use crate::worker::output::frames::Frames;
+use crate::worker::{self, Delivery, Failure, Opening, Outcome, SubscribeRequest};
 
 /// What the request asks for, kept while its body is read.
 struct Wanted {
     opening: Opening,
-    channels: Result<subscriber::Named, Refusal>,
+    channels: Result<subscriber::Named, RequestError>,
 }
 
 /// Refuses the request, or reads its body, which nobody wants, and opens the connection (WS-11..24).
-pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
+pub fn handle(exchange: &RequestContext<'_>) -> ngx_int_t {
     let request = exchange.request;
     request.bits().set_keepalive(false);
     if request.method() != NGX_HTTP_GET {
-        return answer::not_allowed(request, "GET");
+        return response::not_allowed(request, "GET");
     }
-    if let Err(rc) = answer::refuse_if_unheard(request) {
+    if let Err(rc) = response::refuse_if_unheard(request) {
         return rc;
     }
-    if let Err(OutOfMemory) = answer::begin(request) {
+    if let Err(OutOfMemory) = response::begin(request) {
         return INTERNAL_ERROR;
     }
     let opening = match opening(exchange) {
@@ -52,7 +52,7 @@ pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
                 Quoted(origin.unwrap_or_default())
             ),
         );
-        return answer::explained(request, 403, "Origin not allowed.");
+        return response::explained(request, 403, "Origin not allowed.");
     }
     let path = match exchange.decoded(&exchange.location.channels_path) {
         Ok(path) => path,
@@ -66,7 +66,7 @@ pub fn handle(exchange: &Exchange<'_>) -> ngx_int_t {
 }
 
 /// Checks the handshake and chooses what is agreed on (WS-13..20, WS-24, WS-GAP-1..4, WS-GAP-18).
-fn opening(exchange: &Exchange<'_>) -> Result<Opening, HandshakeError> {
+fn opening(exchange: &RequestContext<'_>) -> Result<Opening, HandshakeError> {
     let (request, settings) = (exchange.request, &exchange.location.websocket);
     // There is no Connection header in HTTP/2 and later (WS-24), and no header at all below 1.0.
     if request.http_version() >= NGX_HTTP_VERSION_20 {
@@ -87,7 +87,7 @@ fn opening(exchange: &Exchange<'_>) -> Result<Opening, HandshakeError> {
     Ok(Opening {
         head: handshake::head(&accept, subprotocol, extension),
         frames: Frames { binary: settings.binary, deflate: extension.is_some() },
-        rules: Rules {
+        rules: ReaderLimits {
             max_message: max.filter(|max| *max > 0).unwrap_or(u64::MAX),
             keep: settings.allow_publish,
             masking: settings.masking,
@@ -97,14 +97,14 @@ fn opening(exchange: &Exchange<'_>) -> Result<Opening, HandshakeError> {
     })
 }
 
-fn no_handshake(exchange: &Exchange<'_>, error: HandshakeError) -> ngx_int_t {
+fn no_handshake(exchange: &RequestContext<'_>, error: HandshakeError) -> ngx_int_t {
     let request = exchange.request;
     if error == HandshakeError::Version {
         if let Err(OutOfMemory) = request.push_header("Sec-WebSocket-Version", b"8, 13") {
             return INTERNAL_ERROR;
         }
     }
-    answer::explained(request, 400, &error.to_string())
+    response::explained(request, 400, &error.to_string())
 }
 
 /// The body, if there was one, is read and forgotten.
@@ -114,7 +114,9 @@ unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
         let log = (*(*r).connection).log;
         let failed = || Outcome::Answered(worker::failed_request(Request::from_raw(r)));
         let outcome = guard_or(log, "a WebSocket", failed, || {
-            let Some(exchange) = Exchange::of(r) else { return Outcome::Answered(INTERNAL_ERROR) };
+            let Some(exchange) = RequestContext::of(r) else {
+                return Outcome::Answered(INTERNAL_ERROR);
+            };
             serve(&exchange)
         });
         match outcome {
@@ -125,7 +127,7 @@ unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
     }
 }
 
-fn serve(exchange: &Exchange<'_>) -> Outcome {
+fn serve(exchange: &RequestContext<'_>) -> Outcome {
     let (request, location, main) = (exchange.request, exchange.location, exchange.main);
     let failed = Outcome::Answered(INTERNAL_ERROR);
     // Taken: a connection may be open for days.
@@ -139,22 +141,28 @@ fn serve(exchange: &Exchange<'_>) -> Outcome {
     let mut items = subscriber::wanted_items(&channels);
     let Ok(cursor) = subscriber::client_cursor(exchange) else { return failed };
     let mut since =
-        Since { time: cursor.time, tag: cursor.tag, event_id: cursor.event_id.as_deref() };
+        ResumePoint { time: cursor.time, tag: cursor.tag, event_id: cursor.event_id.as_deref() };
     subscriber::resume(exchange, &mut items, &mut since);
-    let order = Order { location, main, items: &items, since, kind: Kind::WebSocket(opening) };
+    let order = SubscribeRequest {
+        location,
+        main,
+        items: &items,
+        since,
+        kind: Delivery::WebSocket(opening),
+    };
     // SAFETY: a request that is kept is finalized by the subscriber alone.
     match unsafe { worker::serve(request, &order) } {
         Ok(outcome) => outcome,
         Err(Failure::Refused(error)) => {
             subscriber::log_refused(exchange, &items, error);
-            refuse(exchange, opening, Refusal::from(error))
+            refuse(exchange, opening, RequestError::from(error))
         }
         Err(Failure::Unsent(rc)) => Outcome::Answered(rc),
     }
 }
 
 /// Refuses a request that shook hands properly, in the location's way (WS-22, WS-40, WS-41).
-fn refuse(exchange: &Exchange<'_>, opening: &Opening, refusal: Refusal) -> Outcome {
+fn refuse(exchange: &RequestContext<'_>, opening: &Opening, refusal: RequestError) -> Outcome {
     let (request, location) = (exchange.request, exchange.location);
     if location.websocket.refuse == Refuse::Close {
         let status = refusal.status();
@@ -164,5 +172,5 @@ fn refuse(exchange: &Exchange<'_>, opening: &Opening, refusal: Refusal) -> Outco
             return outcome;
         }
     }
-    Outcome::Answered(answer::refuse(request, refusal))
+    Outcome::Answered(response::refuse(request, refusal))
 }

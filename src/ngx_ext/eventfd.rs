@@ -9,7 +9,7 @@ use nginx_sys::{
     ngx_handle_read_event,
 };
 
-use super::event::Handler;
+use super::timer::Handler;
 
 /// A counter in the kernel that a process adds to and another waits for. Close-on-exec: a binary
 /// upgrade does not inherit it.

@@ -45,7 +45,7 @@ pub unsafe fn guard_or<T>(
     body: impl FnOnce() -> T,
 ) -> T {
     #[cfg(feature = "provoked-panics")]
-    let body = || crate::provoked::in_callback(callback, body);
+    let body = || crate::failpoints::in_callback(callback, body);
 
     hush();
     DEPTH.set(DEPTH.get() + 1);

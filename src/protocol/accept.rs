@@ -57,7 +57,7 @@ pub fn statistics<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Statistics {
 
 /// How much something is wanted, and since which range of the list. What is less wanted is less.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Wish {
+struct Preference {
     /// In thousandths.
     quality: u16,
     position: Reverse<usize>,
@@ -66,10 +66,10 @@ struct Wish {
 /// What the ranges of the header say about each candidate.
 #[derive(Default)]
 struct Wishes {
-    exact: [Option<Wish>; 8],
-    text: Option<Wish>,
-    application: Option<Wish>,
-    any: Option<Wish>,
+    exact: [Option<Preference>; 8],
+    text: Option<Preference>,
+    application: Option<Preference>,
+    any: Option<Preference>,
 }
 
 impl Wishes {
@@ -78,7 +78,7 @@ impl Wishes {
         let ranges = lines.into_iter().flat_map(|line| split(line, b','));
         for (position, range) in ranges.enumerate() {
             let Some(range) = Range::parse(range) else { continue };
-            let wish = Some(Wish { quality: range.quality, position: Reverse(position) });
+            let wish = Some(Preference { quality: range.quality, position: Reverse(position) });
             if let Some(place) = wishes.place(&range, metrics) {
                 *place = wish.max(*place);
             }
@@ -87,7 +87,7 @@ impl Wishes {
     }
 
     /// Where a range belongs; none if it asks for something that is not offered.
-    fn place(&mut self, range: &Range<'_>, metrics: bool) -> Option<&mut Option<Wish>> {
+    fn place(&mut self, range: &Range<'_>, metrics: bool) -> Option<&mut Option<Preference>> {
         let is = |part: &[u8], name: &str| part.eq_ignore_ascii_case(name.as_bytes());
         let (text, application) = (is(range.kind, "text"), is(range.kind, "application"));
         match range.subtype {
@@ -119,7 +119,7 @@ impl Wishes {
     }
 
     /// What the most specific range for a candidate says, and how specific it is.
-    fn wish(&self, candidate: usize) -> Option<(Wish, u8)> {
+    fn wish(&self, candidate: usize) -> Option<(Preference, u8)> {
         if let Some(wish) = self.exact[candidate] {
             return Some((wish, 2));
         }
@@ -149,7 +149,7 @@ impl<'a> Range<'a> {
         let mut range = Self { kind, subtype, quality: 1000, has_version: false };
         for (name, value) in parts.filter_map(|parameter| halves(parameter, b'=')) {
             if name.eq_ignore_ascii_case(b"q") {
-                range.quality = thousandths(value)?;
+                range.quality = parse_qvalue(value)?;
             }
             range.has_version |= name.eq_ignore_ascii_case(b"version");
         }
@@ -158,7 +158,7 @@ impl<'a> Range<'a> {
 }
 
 /// `0.5`, in as many digits as a client likes; more than 1 is 1. None: no number.
-fn thousandths(value: &[u8]) -> Option<u16> {
+fn parse_qvalue(value: &[u8]) -> Option<u16> {
     let (whole, fraction) = halves(value, b'.').unwrap_or((value, b""));
     let digits = || whole.iter().chain(fraction);
     if digits().next().is_none() || !digits().all(u8::is_ascii_digit) {

@@ -43,9 +43,11 @@ pub use self::operations::delivery::{Mail, Notice};
 pub use self::operations::events::EventsTurn;
 pub use self::operations::evict::evicted_here;
 pub use self::operations::history::{Gap, Page, PageStep};
-pub use self::operations::poll::{Ask, Began, Patience, Poll, Polled, Position, Standing};
+pub use self::operations::poll::{
+    Poll, PollRequest, Polled, Position, Progress, WaitPolicy, WaitStart,
+};
 pub use self::operations::publish::{Publish, Published};
-pub use self::operations::resume_point::{JoinItem, Since};
+pub use self::operations::resume_point::{JoinItem, ResumePoint};
 pub use self::operations::slots::{DropCause, Mode, NoSlot, Reclaimed};
 pub use self::operations::statistics::{ChannelInfo, Totals, WorkerInfo};
 pub use self::operations::stuck::{STUCK_AFTER, TakenBack};

@@ -3,11 +3,11 @@
 
 use std::rc::Rc;
 
-use super::current::Worker;
-use super::formatted::{Forms, view};
-use super::subscriber::Subscriber;
 use crate::protocol::template::MessageView;
 use crate::store::{MessageRef, Notice};
+use crate::worker::context::Worker;
+use crate::worker::output::encoded::{EncodingCache, view};
+use crate::worker::subscriber::Subscriber;
 
 /// Deliveries in one turn of the event loop, so that connections and timers are served in between: some
 /// ten milliseconds.
@@ -52,7 +52,7 @@ impl Worker {
     /// Hands a message to the channel's subscribers here; how many they were.
     fn deliver(&self, message: &MessageRef<'_>) -> usize {
         let mut count = 0;
-        let mut forms = Forms::new(view(message), true);
+        let mut forms = EncodingCache::new(view(message), true);
         let Some(channel) = self.registry.channel(message.channel) else { return 0 };
         channel.each(message.id, |subscriber: &Rc<Subscriber>| {
             subscriber.guarded(self, "the delivery to a subscriber", || {
@@ -83,7 +83,7 @@ impl Worker {
         let Some(local) = self.registry.channel(notice.channel) else { return };
         let text = notice.text.unwrap_or(&self.deleted_text);
         let view = MessageView::channel_deleted(notice.channel_id, text);
-        let mut forms = Forms::new(view.at(notice.stamp.second, notice.stamp.tag), false);
+        let mut forms = EncodingCache::new(view.at(notice.stamp.second, notice.stamp.tag), false);
         // All of them: no first live id is later than this.
         local.each(u64::MAX, |subscriber| {
             if notice.is_early && !subscriber.is_up_to(self, notice.stamp) {

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use crate::store::{STUCK_AFTER, SlotId};
 
 /// The most that the time between two looks counts, in milliseconds.
-const LONGEST: u64 = 1000;
+const MAX_INTERVAL_MS: u64 = 1000;
 
 /// What this worker saw of the mailboxes.
 #[derive(Default)]
@@ -31,7 +31,7 @@ impl Watch {
     /// Looks again, at these workers and what they have taken: who has taken nothing for long, and how much
     /// that one had taken before.
     pub fn look(&self, now: u64, seen: impl Iterator<Item = (SlotId, u32)>) -> Vec<(SlotId, u32)> {
-        let passed = now.saturating_sub(self.at.replace(now)).min(LONGEST);
+        let passed = now.saturating_sub(self.at.replace(now)).min(MAX_INTERVAL_MS);
         let before = self.waiting.take();
         let lasts = |worker, taken| {
             let same = |was: &&Waiting| was.worker == worker && was.taken == taken;

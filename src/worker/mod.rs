@@ -10,76 +10,42 @@
 //! the registry is borrowed in a way that its callbacks could run into.
 //!
 //! **What a killed worker leaves** is in its slot of the zone; another worker gives it back
-//! (`store/slots.rs`). Its connections are closed by the kernel.
+//! (`store/operations/slots.rs`). Its connections are closed by the kernel.
 
-pub mod compressed;
-pub mod direct;
-pub mod envelope;
-pub mod formatted;
-pub mod frames;
+pub mod lifecycle;
 pub mod mailbox_watch;
-pub mod outbox;
-pub mod pace;
+pub mod output;
 
 #[cfg(feature = "nginx")]
-mod closing;
+mod admission;
 #[cfg(feature = "nginx")]
-mod current;
+mod context;
 #[cfg(feature = "nginx")]
 mod delivery;
 #[cfg(feature = "nginx")]
-mod events;
+mod isolation;
 #[cfg(feature = "nginx")]
-mod eviction;
-#[cfg(feature = "nginx")]
-mod head;
-#[cfg(feature = "nginx")]
-mod hearing;
-#[cfg(feature = "nginx")]
-mod leaving;
-#[cfg(feature = "nginx")]
-mod mishap;
-#[cfg(feature = "nginx")]
-mod process;
+mod log_throttle;
 #[cfg(feature = "nginx")]
 mod publish;
 #[cfg(feature = "nginx")]
 mod registry;
 #[cfg(feature = "nginx")]
-mod sending;
-#[cfg(feature = "nginx")]
-mod sink;
-#[cfg(feature = "nginx")]
 mod stuck;
-#[cfg(feature = "nginx")]
-mod subscribe;
 #[cfg(feature = "nginx")]
 mod subscriber;
 #[cfg(feature = "nginx")]
-mod timers;
-#[cfg(feature = "nginx")]
-mod transmission;
-#[cfg(feature = "nginx")]
-mod upgrade;
-#[cfg(feature = "nginx")]
-mod wait;
-#[cfg(feature = "nginx")]
 mod wakeup;
-#[cfg(feature = "nginx")]
-mod websocket;
 
 #[cfg(feature = "nginx")]
-pub use self::current::Worker;
+pub use self::admission::{Delivery, Failure, Outcome, SubscribeRequest, serve};
 #[cfg(feature = "nginx")]
-pub use self::mishap::failed_request;
+pub use self::context::Worker;
 #[cfg(feature = "nginx")]
-pub use self::process::{exit_process, init_module, init_process, wait_for_place};
+pub use self::isolation::failed_request;
+#[cfg(feature = "nginx")]
+pub use self::lifecycle::start::{exit_process, init_module, init_process, wait_for_place};
 #[cfg(feature = "nginx")]
 pub use self::publish::{delete, publish, slot};
 #[cfg(feature = "nginx")]
-pub use self::subscribe::{Failure, Kind, Order, Outcome, serve};
-#[cfg(feature = "nginx")]
-pub use self::websocket::{Opening, turn_away};
-
-#[cfg(feature = "nginx")]
-use self::current::{CURRENT, now};
+pub use self::subscriber::websocket::session::{Opening, turn_away};

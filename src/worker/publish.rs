@@ -1,12 +1,12 @@
 //! Publishing and deleting for the request handlers: the store does it, and the workers concerned are
 //! woken.
 
-use super::current::{Worker, now};
-use super::wakeup;
 use crate::conf::Main;
 use crate::ngx_ext::guard::cycle_log;
 use crate::ngx_ext::log::{self, Level};
 use crate::store::{Channel, Limits, Parts, Publish, Published, Ref, SlotId, StoreError, Wake};
+use crate::worker::context::{Worker, now};
+use crate::worker::wakeup;
 
 /// Publishes to each of the channels (PUB-46..50).
 pub fn publish(
@@ -39,7 +39,7 @@ pub fn slot() -> Option<SlotId> {
 
 impl Worker {
     /// Publishes to those of these channels that are still there, or to none (WS-91..97, WS-100).
-    pub(super) fn publish_existing(
+    pub(in crate::worker) fn publish_existing(
         &self,
         channels: &[(Ref<Channel>, &[u8])],
         parts: &Parts<'_>,
@@ -76,7 +76,7 @@ impl Worker {
     }
 
     /// Wakes the workers that the store says something waits for.
-    pub(super) fn wake(&self, slots: &Wake) {
+    pub(in crate::worker) fn wake(&self, slots: &Wake) {
         for &slot in slots {
             if slot == self.me {
                 self.later.post();
@@ -91,7 +91,7 @@ impl Worker {
     }
 }
 
-pub(super) fn warn(line: std::fmt::Arguments<'_>) {
+pub(in crate::worker) fn warn(line: std::fmt::Arguments<'_>) {
     // SAFETY: the log of the running cycle.
     unsafe { log::write(Level::Warn, cycle_log(), line) }
 }

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use super::subscriber::Subscriber;
 use crate::store::{Channel, Ref, Subscription};
+use crate::worker::subscriber::Subscriber;
 
 /// One channel of a subscriber.
 pub struct Membership {

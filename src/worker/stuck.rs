@@ -1,16 +1,16 @@
-//! Workers that do not take their mail (`store/stuck.rs`): this one looks after the others, and says what
+//! Workers that do not take their mail (`store/operations/stuck.rs`): this one looks after the others, and says what
 //! it found.
 
-use super::current::Worker;
-use super::process::notice;
-use super::publish::warn;
-use crate::ngx_ext::event::now_ms;
 use crate::ngx_ext::log::Quoted;
+use crate::ngx_ext::timer::now_ms;
 use crate::store::{STUCK_AFTER, SlotId};
+use crate::worker::context::Worker;
+use crate::worker::lifecycle::start::notice;
+use crate::worker::publish::warn;
 
 impl Worker {
     /// Looks after the others' mailboxes.
-    pub(super) fn watch_mailboxes(&self) {
+    pub(in crate::worker) fn watch_mailboxes(&self) {
         let others = self.zone.waiting().filter(|(worker, _)| *worker != self.me);
         for (worker, taken) in self.watch.look(now_ms(), others) {
             self.zone.note_stuck(worker, taken);
@@ -21,7 +21,7 @@ impl Worker {
     }
 
     /// The subscribers of a stuck worker have begun to miss messages.
-    pub(super) fn tell_stuck(&self, worker: SlotId, channel: &[u8]) {
+    pub(in crate::worker) fn tell_stuck(&self, worker: SlotId, channel: &[u8]) {
         warn(format_args!(
             "push stream module: worker {} has taken no messages for {} seconds, its subscribers miss what \
              there is no room for until it does; first in channel {}",
@@ -32,7 +32,7 @@ impl Worker {
     }
 
     /// This worker was stuck, and is no more.
-    pub(super) fn tell_missed(&self, missed: u32) {
+    pub(in crate::worker) fn tell_missed(&self, missed: u32) {
         if missed > 0 {
             notice(format_args!(
                 "push stream module: this worker takes its messages again, {missed} deliveries to its \

@@ -3,7 +3,7 @@
 //! The master makes one eventfd per worker slot before it starts workers, so that every process of every
 //! later configuration has them; none is ever made anew, more may be added by a reload. A worker that
 //! another has no descriptor for, or that a signal did not reach, finds its messages when it next looks
-//! by itself (`process.rs`): a wake-up may be late, never lost.
+//! by itself (`start.rs`): a wake-up may be late, never lost.
 
 use std::cell::RefCell;
 use std::io;

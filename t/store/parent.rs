@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use ngx_http_push_stream_module::store::{
-    JoinItem, JoinRules, Parts, Publish, Since, SlotId, Zone,
+    JoinItem, JoinRules, Parts, Publish, ResumePoint, SlotId, Zone,
 };
 
 use crate::mapping::map;
@@ -289,7 +289,7 @@ impl Parent {
         let id = channel_id(KEPT);
         let items = [JoinItem { id: id.as_bytes(), backtrack: u64::MAX }];
         let kept = limits(KEPT);
-        let (since, rules) = (Since::default(), JoinRules::default());
+        let (since, rules) = (ResumePoint::default(), JoinRules::default());
         let joined = self.zone.join(me, &items, &since, &rules, &kept, self.now);
         let mut subscription = match joined {
             Ok(joined) => joined.subscriptions[0],

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use ngx_http_push_stream_module::store::{
-    JoinItem, JoinRules, Limits, MessageRef, Mode, Parts, Publish, Since, SlotId, Stamp,
+    JoinItem, JoinRules, Limits, MessageRef, Mode, Parts, Publish, ResumePoint, SlotId, Stamp,
     StoreError, Zone,
 };
 
@@ -229,7 +229,7 @@ impl<'a> Process<'a> {
         }
         let backtrack = [0, 1, 7, 40, u64::MAX][self.random.below(5) as usize];
         let remembered = self.remembered.clone().filter(|_| channels == [KEPT]);
-        let mut since = Since::default();
+        let mut since = ResumePoint::default();
         let mut after = None;
         if let Some((id, stamp, event_id)) = remembered.as_ref().filter(|_| backtrack == 0) {
             after = Some(*id);

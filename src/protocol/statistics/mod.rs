@@ -10,7 +10,7 @@ mod samples;
 mod xml;
 mod yaml;
 
-use super::room;
+use super::reserve;
 
 /// The counters of one channel (STAT-46..48).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl<'a> Group<'a> {
             self.out.extend_from_slice(self.encoder.between());
         }
         self.empty = false;
-        room::make(self.out, MOST_OF_ITEM + MOST_OF_BYTE * channel.id.len());
+        reserve::more(self.out, MOST_OF_ITEM + MOST_OF_BYTE * channel.id.len());
         self.encoder.item(channel, self.out);
     }
 

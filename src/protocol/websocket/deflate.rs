@@ -4,7 +4,7 @@
 use flate2::{Compress, Compression, FlushCompress};
 
 use super::extensions::{Offer, offers};
-use crate::protocol::room;
+use crate::protocol::reserve;
 
 /// The end of a flushed block, which is not sent (RFC 7692 section 7.2.1).
 pub const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
@@ -65,7 +65,7 @@ const LEVEL: u32 = 2;
 pub fn compress(payload: &[u8], out: &mut Vec<u8>) {
     let mut deflate = Compress::new(Compression::new(LEVEL), false);
     let begin = out.len();
-    room::make(out, payload.len() / 2 + 64);
+    reserve::more(out, payload.len() / 2 + 64);
     loop {
         let read = deflate.total_in() as usize;
         let done = deflate
@@ -74,7 +74,7 @@ pub fn compress(payload: &[u8], out: &mut Vec<u8>) {
         if done && out.len() < out.capacity() {
             break;
         }
-        room::make(out, out.len() - begin + 64);
+        reserve::more(out, out.len() - begin + 64);
     }
     debug_assert!(out.ends_with(&TAIL));
     out.truncate(out.len() - TAIL.len());

@@ -4,7 +4,7 @@
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::deflate::TAIL;
-use crate::protocol::room;
+use crate::protocol::reserve;
 
 /// An empty last block. Read after [`TAIL`] it shows whether the message ended where a block did.
 const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
@@ -104,7 +104,7 @@ impl Inflation {
         if self.out.len() == self.out.capacity() {
             let most = self.max.saturating_add(1).saturating_sub(self.out.len());
             let more = self.out.len().max(64).min(most);
-            room::make_exactly(&mut self.out, more);
+            reserve::exactly(&mut self.out, more);
         }
         let (read, written) = (self.inflate.total_in(), self.out.len());
         let piece = &piece[..piece.len().min(STEP)];

@@ -7,9 +7,9 @@ use super::close::Close;
 use super::frame::{MAX_CONTROL_PAYLOAD, Opcode};
 use super::inflate::{self, InflateError, Inflation};
 use super::mask;
-use super::rules::{Masking, Rules, Violation};
+use super::rules::{Masking, ReaderLimits, Violation};
 use super::utf8::Utf8;
-use crate::protocol::room;
+use crate::protocol::reserve;
 
 /// What a message costs, whatever becomes of it, as so many bytes.
 const MESSAGE: u64 = 64;
@@ -56,7 +56,7 @@ struct Message {
 
 /// A whole message that is being decompressed.
 #[derive(Debug)]
-struct Packed {
+struct CompressedMessage {
     message: Message,
     inflation: Inflation,
     /// Bytes of it that are known to be UTF-8, if it is text.
@@ -66,13 +66,13 @@ struct Packed {
 /// The frames of one connection.
 #[derive(Debug)]
 pub struct Reader {
-    rules: Rules,
+    rules: ReaderLimits,
     head: [u8; 14],
     head_len: u8,
     frame: Option<Frame>,
     message: Option<Message>,
     data: Vec<u8>,
-    packed: Option<Box<Packed>>,
+    packed: Option<Box<CompressedMessage>>,
     control: Vec<u8>,
     forgets: bool,
     /// Whether what is unfinished has grown since this was last asked.
@@ -82,7 +82,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(rules: ReaderLimits) -> Self {
         let (data, control) = (Vec::new(), Vec::new());
         let (frame, message, packed) = (None, None, None);
         let (head, head_len) = ([0; 14], 0);
@@ -295,7 +295,7 @@ impl Reader {
         if message.compressed {
             self.work += inflate::BEGIN;
             let inflation = Inflation::new(data, self.rules.max_message);
-            self.packed = Some(Box::new(Packed { message, inflation, checked: 0 }));
+            self.packed = Some(Box::new(CompressedMessage { message, inflation, checked: 0 }));
             return Ok(Read::Working);
         }
         message.utf8.finish()?;
@@ -305,7 +305,7 @@ impl Reader {
     /// One step of decompressing a message.
     fn decompress(&mut self) -> Result<Read, Violation> {
         let Some(mut packed) = self.packed.take() else { return Ok(Read::Working) };
-        let Packed { message, inflation, checked } = &mut *packed;
+        let CompressedMessage { message, inflation, checked } = &mut *packed;
         let step = inflation.step().map_err(|error| match error {
             InflateError::TooBig => Violation::TooBig(self.rules.max_message),
             InflateError::Corrupt => Violation::Compression,
@@ -319,7 +319,7 @@ impl Reader {
             self.packed = Some(packed);
             return Ok(Read::Working);
         }
-        let Packed { message, inflation, .. } = *packed;
+        let CompressedMessage { message, inflation, .. } = *packed;
         message.utf8.finish()?;
         Ok(self.deliver(message.is_text, inflation.into_payload()))
     }
@@ -368,7 +368,7 @@ fn append(piece: &[u8], limit: u64, data: &mut Vec<u8>) {
     if need > data.capacity() {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let capacity = need.max(data.capacity().saturating_mul(2).min(limit));
-        room::make_exactly(data, capacity - data.len());
+        reserve::exactly(data, capacity - data.len());
     }
     data.extend_from_slice(piece);
 }

@@ -14,7 +14,7 @@ pub enum Masking {
 
 /// What is accepted from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct ReaderLimits {
     /// The most bytes of one message, decompressed.
     pub max_message: u64,
     /// Whether messages are wanted; if not, they are checked and forgotten (WS-92).
@@ -26,7 +26,7 @@ pub struct Rules {
     pub deflate: bool,
 }
 
-impl Rules {
+impl ReaderLimits {
     /// The most bytes of a message as it comes.
     pub fn limit(&self, compressed: bool) -> u64 {
         match compressed {

@@ -9,7 +9,7 @@
 //! - A waiting client gets the first message that reaches its worker. A mailbox is in stamp order over all
 //!   channels, so whatever else was published for it meanwhile is later.
 //! - A wait that ends without a message gives a position up to which this worker has taken everything
-//!   ([`Standing`]), and from then on nothing is stamped earlier. The end of a deleted channel has its
+//!   ([`Progress`]), and from then on nothing is stamped earlier. The end of a deleted channel has its
 //!   place in that order, so what is published to one of the same name is later than that.
 
 use core::mem::size_of;
@@ -22,7 +22,7 @@ use crate::store::ground::memory::Ref;
 use crate::store::ground::slot_id::{SlotId, Wake};
 use crate::store::model::limits::Limits;
 use crate::store::model::stamp::Stamp;
-use crate::store::operations::resume_point::{JoinItem, Since};
+use crate::store::operations::resume_point::{JoinItem, ResumePoint};
 use crate::store::operations::subscribe::{JoinRules, Subscription, Subscriptions};
 use crate::store::transaction::Transaction;
 use crate::store::transaction::alloc::Full;
@@ -44,7 +44,7 @@ impl From<Stamp> for Position {
 
 /// Whether a client that finds nothing waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum WaitPolicy {
     /// It is answered at once.
     None,
     /// It is subscribed until the next message comes.
@@ -53,10 +53,10 @@ pub enum Patience {
 
 /// What a client asks for, and under which settings.
 #[derive(Clone, Copy)]
-pub struct Ask<'a> {
+pub struct PollRequest<'a> {
     pub items: &'a [JoinItem<'a>],
-    pub since: &'a Since<'a>,
-    pub patience: Patience,
+    pub since: &'a ResumePoint<'a>,
+    pub patience: WaitPolicy,
     pub rules: &'a JoinRules,
     pub limits: &'a Limits,
     /// Seconds on the steady clock.
@@ -78,12 +78,12 @@ pub enum Poll {
     /// Nothing to send.
     Nothing { position: Position },
     /// Nothing to send yet.
-    Waiting { subscriptions: Subscriptions, began: Began },
+    Waiting { subscriptions: Subscriptions, began: WaitStart },
 }
 
 /// How far a worker has come with what was published for some subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Progress {
     /// All of it was taken. `newest` is the last stamp of the zone, and its second is the present.
     Clear { newest: Stamp },
     /// A message, or word of a deletion, is about to be taken. All up to `taken` was.
@@ -92,7 +92,7 @@ pub enum Standing {
 
 /// Where a client stood when it began to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Began {
+pub struct WaitStart {
     /// What it said.
     pub position: Position,
     /// Whether it named an event.
@@ -101,13 +101,13 @@ pub struct Began {
     pub stamp: Stamp,
 }
 
-impl Standing {
+impl Progress {
     /// Where a client goes on whose wait ended without a message: with all of the present second (LP-9,
     /// LP-10), unless it may have had some of that.
-    pub fn resume(self, began: &Began) -> Position {
+    pub fn resume(self, began: &WaitStart) -> Position {
         match self {
-            Standing::Behind { taken } => taken.max(began.stamp).into(),
-            Standing::Clear { newest } => match began.position {
+            Progress::Behind { taken } => taken.max(began.stamp).into(),
+            Progress::Clear { newest } => match began.position {
                 own if own.time == Some(newest.second) && own.tag.is_some() => own,
                 own if own.time == Some(newest.second) || began.event_id => newest.into(),
                 _ => Stamp { second: newest.second, tag: 0 }.into(),
@@ -119,12 +119,12 @@ impl Standing {
 impl Zone {
     /// Looks for what a client has not had, creating channels that are missing (ADM-13). Only one that
     /// waits is a subscriber (LP-3, ADM-15).
-    pub fn poll(&self, me: SlotId, ask: &Ask<'_>) -> Result<Polled, StoreError> {
+    pub fn poll(&self, me: SlotId, ask: &PollRequest<'_>) -> Result<Polled, StoreError> {
         self.with_room(size_of::<Node>(), 1, ask.now, || self.poll_once(me, ask))
     }
 
-    fn poll_once(&self, me: SlotId, ask: &Ask<'_>) -> Result<Polled, StoreError> {
-        let &Ask { items, since, patience, rules, limits, now } = ask;
+    fn poll_once(&self, me: SlotId, ask: &PollRequest<'_>) -> Result<Polled, StoreError> {
+        let &PollRequest { items, since, patience, rules, limits, now } = ask;
         let tx = self.begin();
         let created = tx.admit_all(items, rules, limits, now)?;
         tx.accept_second(since.time, now);
@@ -136,8 +136,8 @@ impl Zone {
         let found = tx.found(items, since, now);
         let poll = match patience {
             _ if !found.is_empty() => tx.answer(me, &found, since, now),
-            Patience::None => Ok(Poll::Nothing { position: tx.own_position(since, now) }),
-            Patience::Wait => tx.begin_to_wait(me, items, since, limits, now),
+            WaitPolicy::None => Ok(Poll::Nothing { position: tx.own_position(since, now) }),
+            WaitPolicy::Wait => tx.begin_to_wait(me, items, since, limits, now),
         };
         let poll = poll.inspect_err(|_| tx.uncreate_all(&created, now))?;
         let mut wake = Wake::new();
@@ -151,7 +151,7 @@ impl Zone {
     }
 
     /// Where this worker stands with these subscriptions.
-    pub fn standing(&self, me: SlotId, subscriptions: &[Subscription], now: u64) -> Standing {
+    pub fn standing(&self, me: SlotId, subscriptions: &[Subscription], now: u64) -> Progress {
         let tx = self.begin();
         let slot = tx.slot(me);
         let next = tx.read_mail(slot, 1).first().copied();
@@ -169,11 +169,11 @@ impl Zone {
             }
         }
         if let Some(taken) = behind {
-            return Standing::Behind { taken };
+            return Progress::Behind { taken };
         }
         tx.reach_second(now);
         tx.commit();
-        Standing::Clear { newest: tx.newest_stamp() }
+        Progress::Clear { newest: tx.newest_stamp() }
     }
 }
 
@@ -192,13 +192,13 @@ impl Transaction<'_> {
         &self,
         me: SlotId,
         items: &[JoinItem<'_>],
-        since: &Since<'_>,
+        since: &ResumePoint<'_>,
         limits: &Limits,
         now: u64,
     ) -> Result<Poll, StoreError> {
         let position = Position { time: since.time, tag: since.tag };
         let event_id = since.event_id.is_some();
-        let began = Began { position, event_id, stamp: self.newest_stamp() };
+        let began = WaitStart { position, event_id, stamp: self.newest_stamp() };
         // The events of its own coming are news to a client of the events channel.
         let mut items: SmallVec<[JoinItem<'_>; 4]> = items.iter().copied().collect();
         items.sort_by_key(|item| !self.names_events(item.id));
@@ -206,7 +206,7 @@ impl Transaction<'_> {
         Ok(Poll::Waiting { subscriptions, began })
     }
 
-    fn found(&self, items: &[JoinItem<'_>], since: &Since<'_>, now: u64) -> Found {
+    fn found(&self, items: &[JoinItem<'_>], since: &ResumePoint<'_>, now: u64) -> Found {
         let first = |item: &JoinItem<'_>| {
             let channel = self.find(item.id)?;
             Some((channel, self.first_wanted(channel, item.backtrack, since, now)?))
@@ -218,7 +218,7 @@ impl Transaction<'_> {
         &self,
         me: SlotId,
         found: &Found,
-        since: &Since<'_>,
+        since: &ResumePoint<'_>,
         now: u64,
     ) -> Result<Poll, StoreError> {
         let mut history = SmallVec::new();
@@ -237,13 +237,13 @@ impl Transaction<'_> {
     }
 
     /// A time that has not come is nobody's position (OLD-17).
-    fn is_to_come(&self, since: &Since<'_>, now: u64) -> bool {
+    fn is_to_come(&self, since: &ResumePoint<'_>, now: u64) -> bool {
         since.time.is_some_and(|time| time > self.wall(now).max(self.newest_stamp().second))
     }
 
     /// The position of a client that there is nothing for: its own (LP-1), but never later than the
     /// present, so that it gets what comes next.
-    fn own_position(&self, since: &Since<'_>, now: u64) -> Position {
+    fn own_position(&self, since: &ResumePoint<'_>, now: u64) -> Position {
         if !self.is_to_come(since, now) {
             return Position { time: since.time, tag: since.tag };
         }
@@ -253,7 +253,7 @@ impl Transaction<'_> {
     }
 
     /// The position after all that is sent (OLD-15).
-    fn position_after(&self, found: &Found, since: &Since<'_>, now: u64) -> Position {
+    fn position_after(&self, found: &Found, since: &ResumePoint<'_>, now: u64) -> Position {
         let own = Position { time: since.time, tag: since.tag };
         let start = if self.is_to_come(since, now) { Position::default() } else { own };
         found.iter().fold(start, |position, &(channel, _)| {

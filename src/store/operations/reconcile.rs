@@ -11,7 +11,7 @@ impl Zone {
     /// Gives back what this worker's slot has beyond what the worker says: its subscribers on a node, and
     /// whether a history is still to be read. Nothing of the worker's is under way. Says whom to wake.
     #[must_use]
-    pub fn settle_up(
+    pub fn reconcile(
         &self,
         me: SlotId,
         subscribers: impl Fn(Ref<Node>) -> u32,

@@ -19,14 +19,14 @@ pub struct JoinItem<'a> {
 
 /// Where the client says it was: T, G and E of the specification (OLD-1).
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Since<'a> {
+pub struct ResumePoint<'a> {
     /// Unix seconds.
     pub time: Option<u64>,
     pub tag: Option<u32>,
     pub event_id: Option<&'a [u8]>,
 }
 
-impl Since<'_> {
+impl ResumePoint<'_> {
     /// The client says where it was; a tag alone says nothing (OLD-13).
     pub fn is_position(&self) -> bool {
         self.time.is_some() || self.event_id.is_some()
@@ -39,7 +39,7 @@ impl Zone {
     pub fn gaps(
         &self,
         items: &[JoinItem<'_>],
-        since: &Since<'_>,
+        since: &ResumePoint<'_>,
         now: u64,
     ) -> SmallVec<[usize; 1]> {
         let tx = self.begin();
@@ -55,7 +55,7 @@ impl Zone {
         let tx = self.begin();
         let channels = items.iter().filter_map(|item| tx.find(item.id));
         let stamps = channels.filter_map(|channel| {
-            let anchor = tx.anchor(channel, event_id, &Since::default())?;
+            let anchor = tx.anchor(channel, event_id, &ResumePoint::default())?;
             Some(tx.stamp_of(anchor))
         });
         stamps.min()
@@ -69,7 +69,7 @@ impl Transaction<'_> {
         &self,
         channel: Ref<Channel>,
         backtrack: u64,
-        since: &Since<'_>,
+        since: &ResumePoint<'_>,
         now: u64,
     ) -> Option<Ref<Message>> {
         let lives = |m: &Message| u64::from(m.expires.get()) > now;
@@ -111,7 +111,7 @@ impl Transaction<'_> {
         &self,
         channel: Ref<Channel>,
         event_id: &[u8],
-        since: &Since<'_>,
+        since: &ResumePoint<'_>,
     ) -> Option<Ref<Message>> {
         let anchor = self.anchor(channel, event_id, since)?;
         match self.has_event_id(anchor, event_id) {
@@ -126,7 +126,7 @@ impl Transaction<'_> {
         &self,
         channel: Ref<Channel>,
         event_id: &[u8],
-        since: &Since<'_>,
+        since: &ResumePoint<'_>,
     ) -> Option<Ref<Message>> {
         let hash = self.hash(event_id);
         self.items::<InHistory>(&self.at(channel).fifo).find(|&message| {
@@ -141,7 +141,7 @@ impl Transaction<'_> {
             && self.event_id(message) == event_id
     }
 
-    fn has_gap(&self, channel: Ref<Channel>, since: &Since<'_>, now: u64) -> bool {
+    fn has_gap(&self, channel: Ref<Channel>, since: &ResumePoint<'_>, now: u64) -> bool {
         let c = self.at(channel);
         let removed = (c.removed_second.get(), c.removed_tag.get());
         // What has expired is not sent any more (LIFE-42).
@@ -158,11 +158,11 @@ impl Transaction<'_> {
 }
 
 /// Whether a message was published after the client's time and tag (OLD-10b, 11, 12).
-fn is_after(m: &Message, since: &Since<'_>) -> bool {
+fn is_after(m: &Message, since: &ResumePoint<'_>) -> bool {
     comes_after((u64::from(m.second.get()), m.tag.get()), since)
 }
 
-fn comes_after(stamp: (u64, u32), since: &Since<'_>) -> bool {
+fn comes_after(stamp: (u64, u32), since: &ResumePoint<'_>) -> bool {
     match (since.time, since.tag) {
         (Some(time), Some(tag)) => stamp > (time, tag),
         (Some(time), None) => stamp.0 > time,

@@ -19,7 +19,7 @@ use crate::store::ground::slot_id::{SlotId, Wake};
 use crate::store::model::event::Event;
 use crate::store::model::limits::Limits;
 use crate::store::model::stamp::Stamp;
-use crate::store::operations::resume_point::{JoinItem, Since};
+use crate::store::operations::resume_point::{JoinItem, ResumePoint};
 use crate::store::transaction::Transaction;
 use crate::store::transaction::alloc::Full;
 use crate::store::transaction::list::{BookmarksOfSlot, OfChannel, OfSlot};
@@ -66,7 +66,7 @@ impl Zone {
         &self,
         me: SlotId,
         items: &[JoinItem<'_>],
-        since: &Since<'_>,
+        since: &ResumePoint<'_>,
         rules: &JoinRules,
         limits: &Limits,
         now: u64,
@@ -134,7 +134,7 @@ impl Transaction<'_> {
         &self,
         me: SlotId,
         items: &[JoinItem<'_>],
-        since: &Since<'_>,
+        since: &ResumePoint<'_>,
         limits: &Limits,
         now: u64,
     ) -> Result<Subscriptions, StoreError> {
@@ -198,7 +198,7 @@ impl Transaction<'_> {
         &self,
         me: SlotId,
         item: &JoinItem<'_>,
-        since: &Since<'_>,
+        since: &ResumePoint<'_>,
         limits: &Limits,
         now: u64,
     ) -> Result<Subscription, Full> {

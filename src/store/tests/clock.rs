@@ -15,7 +15,7 @@ impl Bench {
 /// All that a reader that comes with a position would get.
 fn after(bench: &Bench, worker: Worker<'_>, id: &str, at: Stamp, now: u64) -> Vec<u64> {
     let items = [JoinItem { id: id.as_bytes(), backtrack: 0 }];
-    let since = Since { time: Some(at.second), tag: Some(at.tag), event_id: None };
+    let since = ResumePoint { time: Some(at.second), tag: Some(at.tag), event_id: None };
     let (rules, limits) = (JoinRules::default(), &bench.limits);
     let joined = bench.zone.join(worker.me, &items, &since, &rules, limits, now).unwrap();
     let mut subscription = joined.subscriptions[0];
@@ -141,7 +141,7 @@ fn a_client_that_was_told_a_second_misses_nothing_of_it() {
     let (a, b) = (bench.worker(), bench.worker());
     let joined = b.join("c", 0).unwrap();
     bench.zone.set_wall_clock(HOUR);
-    let Standing::Clear { newest } = bench.zone.standing(b.me, &[joined], START) else { panic!() };
+    let Progress::Clear { newest } = bench.zone.standing(b.me, &[joined], START) else { panic!() };
     assert_eq!(newest.second, START + 3600);
     bench.zone.set_wall_clock(-HOUR);
     a.publish("c", "later", true).unwrap();
@@ -226,11 +226,11 @@ proptest! {
                     let id = format!("c{}", reader.channel);
                     let items = [JoinItem { id: id.as_bytes(), backtrack: 0 }];
                     let Position { time, tag } = reader.at;
-                    let since = Since { time, tag, event_id: None };
+                    let since = ResumePoint { time, tag, event_id: None };
                     let (rules, limits) = (JoinRules::default(), &bench.limits);
-                    let patience = Patience::None;
+                    let patience = WaitPolicy::None;
                     let ask =
-                        Ask { items: &items, since: &since, patience, rules: &rules, limits, now };
+                        PollRequest { items: &items, since: &since, patience, rules: &rules, limits, now };
                     let polled = bench.zone.poll(a.me, &ask).unwrap();
                     reader.at = match polled.poll {
                         Poll::Found { history, position } => {

@@ -121,7 +121,7 @@ fn created_come_first_and_later_subscriptions_are_seen() {
     let bench = with_events(MIB);
     let a = bench.worker();
     let items = ["x", EVENTS, "y", "z"].map(|id| JoinItem { id: id.as_bytes(), backtrack: 0 });
-    let joined = a.join_since(&items, &Since::default()).unwrap();
+    let joined = a.join_since(&items, &ResumePoint::default()).unwrap();
     let live: Vec<String> = a
         .mail()
         .into_iter()
@@ -155,7 +155,7 @@ fn workers_on_the_events_channel_are_woken() {
     assert_eq!(a.publish("c", "x", false).unwrap().wake.as_slice(), [b.me]);
     assert_eq!(told(), 1);
     let items = [JoinItem { id: b"d", backtrack: 0 }];
-    let (since, rules) = (Since::default(), JoinRules::default());
+    let (since, rules) = (ResumePoint::default(), JoinRules::default());
     let joined = bench.zone.join(a.me, &items, &since, &rules, limits, START).unwrap();
     assert_eq!((joined.wake.as_slice(), told()), (&[b.me][..], 2));
     let wake = bench.zone.leave(a.me, &joined.subscriptions, limits, START);
@@ -378,7 +378,7 @@ fn a_refused_operation_balances() {
     while a.publish("full", &"x".repeat(3000), true).is_ok() {}
     let ids: Vec<String> = (0..2000).map(|i| format!("channel-with-a-name-{i}")).collect();
     let items: Vec<_> = ids.iter().map(|id| JoinItem { id: id.as_bytes(), backtrack: 0 }).collect();
-    assert_eq!(a.join_since(&items, &Since::default()).err(), Some(StoreError::Full));
+    assert_eq!(a.join_since(&items, &ResumePoint::default()).err(), Some(StoreError::Full));
     bench.check();
     assert_eq!(bench.zone.totals(START).channels, 2);
 }

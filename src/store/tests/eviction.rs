@@ -163,12 +163,12 @@ fn a_poll_gets_its_history_from_a_full_zone() {
         a.publish(&format!("c{}", n % 3), &"x".repeat(100), true).unwrap();
     }
     let items = [b"c0", b"c1", b"c2"].map(|id| JoinItem { id, backtrack: 2 });
-    let (since, rules, limits) = (Since::default(), JoinRules::default(), &bench.limits);
+    let (since, rules, limits) = (ResumePoint::default(), JoinRules::default(), &bench.limits);
     for _ in 0..200 {
-        let ask = Ask {
+        let ask = PollRequest {
             items: &items,
             since: &since,
-            patience: Patience::None,
+            patience: WaitPolicy::None,
             rules: &rules,
             limits,
             now: START,
@@ -211,7 +211,7 @@ fn gaps_are_told() {
     let bench = Bench::evicting(256 << 10);
     let a = bench.worker();
     a.publish("quiet", "first", true).unwrap();
-    let since = |tag| Since { time: Some(START), tag: Some(tag), ..Since::default() };
+    let since = |tag| ResumePoint { time: Some(START), tag: Some(tag), ..ResumePoint::default() };
     let items = [JoinItem { id: b"quiet", backtrack: 0 }];
     assert!(bench.zone.gaps(&items, &since(0), START).is_empty());
     while bench.zone.channel_info(b"quiet").unwrap().stored == 1 {

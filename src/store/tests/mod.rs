@@ -91,13 +91,13 @@ impl Worker<'_> {
 
     pub fn join(&self, id: &str, backtrack: u64) -> Result<Subscription, StoreError> {
         let items = [JoinItem { id: id.as_bytes(), backtrack }];
-        self.join_since(&items, &Since::default()).map(|joined| joined[0])
+        self.join_since(&items, &ResumePoint::default()).map(|joined| joined[0])
     }
 
     pub fn join_since(
         &self,
         items: &[JoinItem<'_>],
-        since: &Since<'_>,
+        since: &ResumePoint<'_>,
     ) -> Result<Subscriptions, StoreError> {
         let (zone, limits) = (&self.bench.zone, &self.bench.limits);
         let rules = JoinRules { events: true, ..JoinRules::default() };

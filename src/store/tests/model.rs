@@ -228,7 +228,7 @@ impl Run {
         let items = [JoinItem { id: id.as_bytes(), backtrack }];
         let rules = JoinRules::default();
         let limits = &self.bench.limits;
-        let joined = zone.join(me, &items, &Since::default(), &rules, limits, now).unwrap();
+        let joined = zone.join(me, &items, &ResumePoint::default(), &rules, limits, now).unwrap();
         let mut subscription = joined.subscriptions[0];
         let c = self.model.channel(channel);
         c.deadline = now + INACTIVITY;
@@ -295,7 +295,7 @@ impl Run {
         let items = [JoinItem { id: b"events", backtrack: expected.len() as u64 }];
         let rules = JoinRules { events: true, ..JoinRules::default() };
         let (limits, now) = (&self.bench.limits, self.model.now);
-        let joined = zone.join(me, &items, &Since::default(), &rules, limits, now).unwrap();
+        let joined = zone.join(me, &items, &ResumePoint::default(), &rules, limits, now).unwrap();
         let mut subscription = joined.subscriptions[0];
         let mut told = Vec::new();
         // Without a backtrack there is nothing to be read.

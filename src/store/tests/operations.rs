@@ -252,22 +252,22 @@ fn event_ids_find_their_place() {
         let publish = Publish { me: a.me, parts, store: true, limits: &bench.limits, now };
         bench.zone.publish(&[b"c"], &publish).unwrap();
     }
-    let replayed = |since: Since<'_>| {
+    let replayed = |since: ResumePoint<'_>| {
         let items = [JoinItem { id: b"c", backtrack: 0 }];
         let mut joined = a.join_since(&items, &since).unwrap();
         let got = ids(&a.replay(&mut joined[0]));
         a.leave(joined[0]);
         got
     };
-    let event = |id| Since { event_id: Some(id), ..Since::default() };
+    let event = |id| ResumePoint { event_id: Some(id), ..ResumePoint::default() };
     assert_eq!(replayed(event(b"a")), [2, 3, 4], "the oldest occurrence");
     assert_eq!(replayed(event(b"c")), Vec::<u64>::new());
     assert_eq!(replayed(event(b"?")), Vec::<u64>::new());
-    let time = |time, tag| Since { time: Some(time), tag, event_id: None };
+    let time = |time, tag| ResumePoint { time: Some(time), tag, event_id: None };
     assert_eq!(replayed(time(START + 1, None)), [3, 4]);
     assert_eq!(replayed(time(START + 1, Some(0))), [2, 3, 4]);
     assert_eq!(replayed(time(START + 1, Some(1))), [3, 4]);
-    let both = Since { event_id: Some(b"c"), ..time(START + 1, None) };
+    let both = ResumePoint { event_id: Some(b"c"), ..time(START + 1, None) };
     assert_eq!(replayed(both), [3, 4], "whichever matches the older message");
     bench.check();
 }
@@ -330,7 +330,7 @@ fn several_histories_are_read_in_one_order() {
             .unwrap();
     }
     let items = names.map(|id| JoinItem { id: id.as_bytes(), backtrack: 0 });
-    let since = Since { time: Some(START), tag: Some(7), event_id: None };
+    let since = ResumePoint { time: Some(START), tag: Some(7), event_id: None };
     let joined = a.join_since(&items, &since).unwrap();
     let mut unread: smallvec::SmallVec<[_; 1]> = joined.iter().filter_map(|j| j.history).collect();
     let mut read = Vec::new();
@@ -359,7 +359,7 @@ fn what_is_gone_is_a_gap() {
     let a = bench.worker();
     let items = [JoinItem { id: b"c", backtrack: 0 }];
     let gaps = |tag: u32, now| {
-        let since = Since { time: Some(START), tag: Some(tag), event_id: None };
+        let since = ResumePoint { time: Some(START), tag: Some(tag), event_id: None };
         bench.zone.gaps(&items, &since, now).len()
     };
     for n in 1..=3 {
@@ -370,10 +370,10 @@ fn what_is_gone_is_a_gap() {
     assert_eq!((gaps(0, START), gaps(1, START)), (1, 0));
     let expired = START + bench.limits.message_ttl;
     assert_eq!((gaps(3, expired), gaps(4, expired)), (1, 0), "not yet swept");
-    let since = Since { time: None, tag: Some(0), event_id: None };
+    let since = ResumePoint { time: None, tag: Some(0), event_id: None };
     assert!(bench.zone.gaps(&items, &since, START).is_empty());
     let backtrack = [JoinItem { backtrack: 1, ..items[0] }];
-    let since = Since { time: Some(START), tag: Some(0), event_id: None };
+    let since = ResumePoint { time: Some(START), tag: Some(0), event_id: None };
     assert!(bench.zone.gaps(&backtrack, &since, START).is_empty());
     a.delete("c").unwrap();
     a.publish("c", "new", true).unwrap();

@@ -20,7 +20,7 @@ enum Op {
     /// A poller asks, unless it is waiting.
     Poll {
         poller: usize,
-        patience: Patience,
+        patience: WaitPolicy,
     },
     /// A worker takes some of its mail, then its notices.
     Take {
@@ -44,7 +44,7 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     let (worker, channel, poller) = (0..WORKERS, 0..CHANNELS, 0..POLLERS.len());
-    let patience = prop_oneof![Just(Patience::None), Just(Patience::Wait)];
+    let patience = prop_oneof![Just(WaitPolicy::None), Just(WaitPolicy::Wait)];
     prop_oneof![
         8 => (worker.clone(), channel.clone(), prop::bool::weighted(0.8))
             .prop_map(|(worker, channel, store)| Op::Publish { worker, channel, store }),
@@ -89,7 +89,7 @@ struct Poller {
     position: Position,
     /// What it is to get, from this number on; none before it has first asked.
     from: Option<usize>,
-    waiting: Option<(Subscriptions, Began)>,
+    waiting: Option<(Subscriptions, WaitStart)>,
     seen: BTreeMap<usize, usize>,
 }
 
@@ -147,7 +147,7 @@ impl Run {
                 // One that says nothing has to wait: nobody else knows since when.
                 let p = &self.pollers[poller];
                 let knows = p.from.is_some() || p.position.time.is_some();
-                self.poll(poller, if knows { patience } else { Patience::Wait });
+                self.poll(poller, if knows { patience } else { WaitPolicy::Wait });
             }
             Op::Take { worker, most } => self.take(worker, most),
             Op::End { poller, forced } => self.end(poller, forced),
@@ -162,7 +162,7 @@ impl Run {
         }
     }
 
-    fn poll(&mut self, poller: usize, patience: Patience) {
+    fn poll(&mut self, poller: usize, patience: WaitPolicy) {
         let (zone, limits, now, sent) =
             (self.bench.zone, &self.bench.limits, self.now, self.sent.len());
         let p = &mut self.pollers[poller];
@@ -175,9 +175,10 @@ impl Run {
         let items: Vec<_> =
             names.iter().map(|name| JoinItem { id: name.as_bytes(), backtrack: 0 }).collect();
         let Position { time, tag } = p.position;
-        let since = Since { time, tag, event_id: None };
+        let since = ResumePoint { time, tag, event_id: None };
         let rules = JoinRules::default();
-        let ask = Ask { items: &items, since: &since, patience, rules: &rules, limits, now };
+        let ask =
+            PollRequest { items: &items, since: &since, patience, rules: &rules, limits, now };
         match zone.poll(me, &ask).unwrap().poll {
             Poll::Found { history, position } => {
                 assert!(!history.is_empty());
@@ -192,7 +193,7 @@ impl Run {
                 p.position = position;
             }
             Poll::Nothing { position } => {
-                assert_eq!(patience, Patience::None);
+                assert_eq!(patience, WaitPolicy::None);
                 p.position = position;
             }
             Poll::Waiting { subscriptions, began } => p.waiting = Some((subscriptions, began)),
@@ -230,13 +231,13 @@ impl Run {
 
     /// The waits on a deleted channel end.
     fn tell(&mut self, worker: usize, notice: &Notice<'_>) {
-        let standing = Standing::Clear { newest: notice.stamp };
+        let standing = Progress::Clear { newest: notice.stamp };
         for p in self.pollers.iter_mut().filter(|p| p.worker == worker) {
             let Some((waiting, began)) = &p.waiting else { continue };
             let now = self.bench.zone.standing(self.workers[worker], waiting, self.now);
             let up_to_it = match now {
-                Standing::Clear { .. } => true,
-                Standing::Behind { taken } => taken >= notice.stamp,
+                Progress::Clear { .. } => true,
+                Progress::Behind { taken } => taken >= notice.stamp,
             };
             if notice.is_early && waiting.len() > 1 && !up_to_it {
                 continue;
@@ -256,7 +257,7 @@ impl Run {
         let Some((waiting, began)) = &p.waiting else { return };
         let me = self.workers[p.worker];
         let standing = zone.standing(me, waiting, now);
-        if !forced && matches!(standing, Standing::Behind { .. }) {
+        if !forced && matches!(standing, Progress::Behind { .. }) {
             return;
         }
         p.position = standing.resume(began);
@@ -272,7 +273,7 @@ impl Run {
         for poller in 0..self.pollers.len() {
             self.end(poller, true);
             if self.pollers[poller].from.is_some() {
-                self.poll(poller, Patience::None);
+                self.poll(poller, WaitPolicy::None);
             }
         }
         for (i, p) in self.pollers.iter().enumerate() {

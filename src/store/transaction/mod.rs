@@ -22,7 +22,7 @@ pub mod pages;
 use core::cell::Cell;
 use core::sync::atomic::{Ordering, compiler_fence};
 
-use crate::provoked;
+use crate::failpoints;
 use crate::store::ground::geometry::Geometry;
 use crate::store::ground::layout::{JournalEntry, Root, Slot, SlotState};
 use crate::store::ground::memory::{Cell32, Cell64, Link, Memory, Object, Ref, raw};
@@ -221,7 +221,7 @@ impl<'z> Transaction<'z> {
         self.finish();
         #[cfg(feature = "provoked-panics")]
         if !untouched {
-            provoked::point("after a commit");
+            failpoints::point("after a commit");
         }
     }
 
@@ -251,7 +251,7 @@ impl<'z> Transaction<'z> {
     fn record(&self, place: u64, before: u64) {
         let len = self.root.journal_len.get();
         if len == 1 {
-            provoked::point("a store section");
+            failpoints::point("a store section");
         }
         let entry = &self.journal[len as usize];
         entry.place.store(place);

@@ -6,14 +6,14 @@ use super::*;
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-const RULES: Rules = Rules {
+const RULES: ReaderLimits = ReaderLimits {
     max_message: 1000,
     keep: true,
     masking: Masking::Optional,
     binary: true,
     deflate: false,
 };
-const REQUIRED: Rules = Rules { masking: Masking::Required, ..RULES };
+const REQUIRED: ReaderLimits = ReaderLimits { masking: Masking::Required, ..RULES };
 
 /// A frame as most clients send it.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -54,7 +54,7 @@ fn next(reader: &mut Reader, input: &mut &mut [u8]) -> Result<Read, Violation> {
 }
 
 /// Everything read from bytes that come in pieces of this size.
-fn read_in(rules: Rules, bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<Violation>) {
+fn read_in(rules: ReaderLimits, bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<Violation>) {
     let mut reader = Reader::new(rules);
     let mut seen = Vec::new();
     for piece in bytes.chunks(size) {
@@ -73,11 +73,11 @@ fn read_in(rules: Rules, bytes: &[u8], size: usize) -> (Vec<Incoming>, Option<Vi
     (seen, None)
 }
 
-fn read(rules: Rules, frames: &[Vec<u8>]) -> (Vec<Incoming>, Option<Violation>) {
+fn read(rules: ReaderLimits, frames: &[Vec<u8>]) -> (Vec<Incoming>, Option<Violation>) {
     read_in(rules, &frames.concat(), usize::MAX)
 }
 
-fn violation(rules: Rules, bytes: &[u8]) -> Option<Violation> {
+fn violation(rules: ReaderLimits, bytes: &[u8]) -> Option<Violation> {
     let (seen, violation) = read_in(rules, bytes, usize::MAX);
     assert_eq!(seen, []);
     violation
@@ -161,7 +161,7 @@ fn what_the_first_bytes_tell() {
     }
     let text = [frame(0x01, b"a"), frame(0x81, b"b")];
     assert_eq!(read(RULES, &text), (vec![], Some(Violation::Interrupted)));
-    let refused = violation(Rules { binary: false, ..RULES }, &[0x82, 0x81]);
+    let refused = violation(ReaderLimits { binary: false, ..RULES }, &[0x82, 0x81]);
     assert_eq!(refused, Some(Violation::Binary));
     assert_eq!(Violation::Binary.status(), Status::Unsupported);
 }
@@ -169,7 +169,7 @@ fn what_the_first_bytes_tell() {
 #[test]
 fn frames_are_read_as_their_own_mask_bit_says() {
     // WS-67, WS-GAP-5: any of one message and between them, of every length of a length
-    let rules = Rules { max_message: 100_000, ..RULES };
+    let rules = ReaderLimits { max_message: 100_000, ..RULES };
     let frames = [
         unmasked(0x81, b"plain"),
         frame(0x81, b"masked"),
@@ -242,7 +242,7 @@ fn a_message_is_bounded_before_it_comes() {
 #[test]
 fn an_announced_length_takes_no_memory() {
     // WS-84
-    let rules = Rules { max_message: 1 << 40, ..RULES };
+    let rules = ReaderLimits { max_message: 1 << 40, ..RULES };
     let mut reader = Reader::new(rules);
     let mut bytes = [&[0x82, 0xff, 0, 0, 0, 0xff, 0, 0, 0, 0][..], &KEY, b"abc"].concat();
     assert_eq!(next(&mut reader, &mut &mut bytes[..]), Ok(Read::Starved));
@@ -253,7 +253,7 @@ fn an_announced_length_takes_no_memory() {
 #[test]
 fn a_message_takes_no_more_room_than_the_largest() {
     // WS-84: neither in one frame nor in many, compressed or not
-    let rules = Rules { deflate: true, ..RULES };
+    let rules = ReaderLimits { deflate: true, ..RULES };
     for (first, len, most) in [(0x02, 1000, 1000), (0x42, 1126, 1126)] {
         let mut reader = Reader::new(rules);
         for n in 0..len {
@@ -279,7 +279,7 @@ fn text_is_utf_8() {
 #[test]
 fn messages_that_nobody_wants_are_checked_and_forgotten() {
     // WS-92
-    let rules = Rules { keep: false, ..RULES };
+    let rules = ReaderLimits { keep: false, ..RULES };
     let frames = [frame(0x81, b"abc"), frame(0x89, b"")];
     assert_eq!(read(rules, &frames), (vec![Incoming::Ping(vec![])], None));
     assert_eq!(violation(rules, &frame(0x81, b"\xff")), Some(Violation::NotUtf8));
@@ -288,7 +288,7 @@ fn messages_that_nobody_wants_are_checked_and_forgotten() {
 #[test]
 fn what_compression_makes_longer_is_not_too_big() {
     // WS-84: the limit is on the message
-    let rules = Rules { deflate: true, max_message: 5, ..RULES };
+    let rules = ReaderLimits { deflate: true, max_message: 5, ..RULES };
     let stored = b"\x00\x05\x00\xfa\xffHello\x00";
     let expected = vec![Incoming::Text(b"Hello".to_vec())];
     assert_eq!(read(rules, &[frame(0xc1, stored)]), (expected, None));
@@ -300,7 +300,7 @@ fn what_compression_makes_longer_is_not_too_big() {
 #[test]
 fn messages_are_forgotten_when_the_connection_closes() {
     // WS-GAP-16: control frames still count, and so does the order of frames
-    let rules = Rules { deflate: true, ..RULES };
+    let rules = ReaderLimits { deflate: true, ..RULES };
     for first in [0x01, 0x02, 0x41] {
         let mut reader = Reader::new(rules);
         let mut begun = frame(first, &[b'x'; 500]);
@@ -328,7 +328,7 @@ fn messages_are_forgotten_when_the_connection_closes() {
 #[test]
 fn nothing_of_a_forgotten_message_is_wrong() {
     // WS-GAP-16: half a character before, a length above the limit, binary where none is wanted
-    let rules = Rules { binary: false, ..RULES };
+    let rules = ReaderLimits { binary: false, ..RULES };
     let mut reader = Reader::new(rules);
     let mut begun = frame(0x01, b"\xe2\x82");
     assert_eq!(next(&mut reader, &mut &mut begun[..]), Ok(Read::Starved));
@@ -357,7 +357,7 @@ fn every_message_counts() {
         (false, 0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00", 64 + 128 + 7 * 8 + 5),
         (false, 0x89, b"", 0),
     ] {
-        let mut reader = Reader::new(Rules { keep, deflate: true, ..RULES });
+        let mut reader = Reader::new(ReaderLimits { keep, deflate: true, ..RULES });
         let mut bytes = frame(first, payload).repeat(10);
         let mut input = &mut bytes[..];
         while let Ok(Read::Whole(_)) = next(&mut reader, &mut input) {}
@@ -368,7 +368,7 @@ fn every_message_counts() {
 
 #[test]
 fn compressed_messages() {
-    let rules = Rules { deflate: true, ..RULES };
+    let rules = ReaderLimits { deflate: true, ..RULES };
     let mut payload = Vec::new();
     deflate::compress("héllo".as_bytes(), &mut payload);
     let (begin, end) = payload.split_at(3);
@@ -421,7 +421,7 @@ fn any_sent() -> impl Strategy<Value = Sent> {
 }
 
 /// The rules said once more, for whole frames.
-fn reference(rules: Rules, frames: &[Sent]) -> (Vec<Incoming>, bool) {
+fn reference(rules: ReaderLimits, frames: &[Sent]) -> (Vec<Incoming>, bool) {
     let mut seen = Vec::new();
     let mut message: Option<(u8, Vec<u8>)> = None;
     for Sent { first, masked, payload } in frames {

@@ -1,0 +1,117 @@
+//! The worker that this process is.
+
+use std::cell::Cell;
+
+use smallvec::SmallVec;
+
+use crate::ngx_ext::process;
+use crate::ngx_ext::timer::Event;
+use crate::store::{Bookmark, DropCause, Limits, Ref, SlotId, Subscription, Zone};
+use crate::worker::lifecycle::shutdown::Shutdown;
+use crate::worker::log_throttle::LogThrottle;
+use crate::worker::mailbox_watch::Watch;
+use crate::worker::output::deflate_cache::DeflateCache;
+use crate::worker::registry::{Membership, Registry};
+use crate::worker::subscriber::Subscriber;
+
+thread_local! {
+    pub(in crate::worker) static CURRENT: Cell<Option<&'static Worker>> = const { Cell::new(None) };
+}
+
+/// What this process has in the zone, and its subscribers.
+pub struct Worker {
+    pub(in crate::worker) zone: Zone,
+    pub(in crate::worker) me: SlotId,
+    pub(in crate::worker) registry: Registry,
+    /// Of the history that clients of this worker read.
+    pub(in crate::worker) compressed: DeflateCache,
+    pub(in crate::worker) limits: Limits,
+    /// DIR-18; empty: none.
+    pub(in crate::worker) events_id: Vec<u8>,
+    /// Text for subscribers of a deleted channel, unless the DELETE brings its own (DIR-7).
+    pub(in crate::worker) deleted_text: Vec<u8>,
+    /// Text of a ping (DIR-9).
+    pub(in crate::worker) ping_text: Vec<u8>,
+    /// Whether a long poll whose time is up gets a message (DIR-10).
+    pub(in crate::worker) timeout_with_body: bool,
+    /// The largest minimum of any padding (PAD-7).
+    pub(in crate::worker) largest_padding: usize,
+    pub(in crate::worker) all_modules_known: bool,
+    /// Its subscribers that are neither ending nor over.
+    pub(in crate::worker) live: Cell<usize>,
+    pub(in crate::worker) departure: Shutdown,
+    pub(in crate::worker) evictions: LogThrottle,
+    /// Of all workers' mailboxes.
+    pub(in crate::worker) watch: Watch,
+    /// Takes the mail in the next turn of the event loop.
+    pub(in crate::worker) later: Event,
+    /// Looks at the mailbox without having been woken.
+    pub(in crate::worker) looking: Event,
+    pub(in crate::worker) housekeeping: Event,
+}
+
+impl Worker {
+    /// This process's worker; `None` if it is not one, or the module is not used, or no slot was free.
+    pub fn current() -> Option<&'static Worker> {
+        CURRENT.get()
+    }
+
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    pub fn me(&self) -> SlotId {
+        self.me
+    }
+
+    pub fn pid(&self) -> u32 {
+        process::pid()
+    }
+
+    /// Gives subscriptions back to the store.
+    pub fn release(&self, memberships: impl IntoIterator<Item = Membership>) {
+        let mut subscriptions: SmallVec<[Subscription; 4]> = SmallVec::new();
+        for membership in memberships {
+            self.registry.leave(&membership);
+            subscriptions.push(membership.subscription);
+        }
+        if !subscriptions.is_empty() {
+            self.wake(&self.zone.leave(self.me, &subscriptions, &self.limits, now()));
+        }
+    }
+
+    /// Gives up histories that are not to be read on.
+    pub fn give_up(&self, history: &[Ref<Bookmark>]) {
+        if !history.is_empty() {
+            self.zone.give_up(self.me, history);
+        }
+    }
+
+    /// A subscriber is there.
+    pub fn count_in(&self, subscriber: &Subscriber) {
+        self.live.set(self.live.get() + 1);
+        self.zone.count_in(self.me, subscriber.mode());
+    }
+
+    /// A subscriber is no more.
+    pub fn count_out(&self, subscriber: &Subscriber) {
+        self.live.set(self.live.get().saturating_sub(1));
+        self.zone.count_out(self.me, subscriber.mode());
+    }
+
+    pub fn count_delivered(&self, n: u64) {
+        if n > 0 {
+            self.zone.count_delivered(self.me, n);
+        }
+    }
+
+    pub fn count_dropped(&self, cause: DropCause, n: u64) {
+        self.zone.count_dropped(self.me, cause, n);
+    }
+}
+
+/// Seconds on the zone's steady clock, fresh: nginx's cached time may be a while old, and differs between
+/// workers (PUB-73). 0 in a process that has no place in the zone.
+pub fn now() -> u64 {
+    Worker::current().map_or(0, |worker| worker.zone.now())
+}
