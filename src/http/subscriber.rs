@@ -183,8 +183,7 @@ fn serve(exchange: &RequestContext<'_>) -> Result<Outcome, ngx_int_t> {
 /// stands for it (OLD-1, OLD-2).
 pub(super) fn client_cursor(exchange: &RequestContext<'_>) -> Result<Cursor, OutOfMemory> {
     let location = exchange.location;
-    let time =
-        configured(exchange, &location.last_received_message_time, "If-Modified-Since")?;
+    let time = configured(exchange, &location.last_received_message_time, "If-Modified-Since")?;
     let tag = configured(exchange, &location.last_received_message_tag, "If-None-Match")?;
     let event_id = configured(exchange, &location.last_event_id, "Last-Event-Id")?;
     Ok(Cursor::from_values(time.as_deref(), tag.as_deref(), event_id.as_deref()))

@@ -17,6 +17,7 @@ mod guide;
 mod handshake;
 mod life;
 mod messages;
+mod migration;
 mod publishing;
 mod refusals;
 mod resume;
