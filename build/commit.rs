@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The file in which `git archive` writes the commit, as .gitattributes asks it to; in a repository it has none.
+/// The file in which `git archive` writes the commit and, in a second line, its date, as .gitattributes asks it to; in
+/// a repository it has neither.
 pub const FILE: &str = "COMMIT";
 
 /// The commit of the sources in `root`: `named`, else what a source archive carries, else what git says. Git is
@@ -17,7 +18,9 @@ pub fn of(root: &Path, named: Option<&str>) -> Result<Option<String>, String> {
         };
     }
     let archived = fs::read_to_string(root.join(FILE)).ok();
-    Ok(archived.and_then(|text| commit(&text)).or_else(|| commit(&git(root, &["HEAD"])?)))
+    Ok(archived
+        .and_then(|text| commit(text.lines().next()?))
+        .or_else(|| commit(&git(root, &["HEAD"])?)))
 }
 
 /// The files that change when the repository's commit does, as far as there are any.

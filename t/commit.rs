@@ -8,6 +8,7 @@ use std::process::Command;
 mod commit;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const TEMPLATE: &str = "$Format:%H$\n$Format:%cI$\n";
 const OTHER: &str = "0123456789abcdef0123456789ABCDEF01234567";
 
 /// Runs git, whoever the tests run as; its output without the end of the line.
@@ -24,7 +25,7 @@ fn git(dir: &Path, arguments: &[&str]) -> String {
 fn repository(dir: &Path) -> String {
     fs::create_dir_all(dir).expect("a directory");
     fs::copy(Path::new(ROOT).join(".gitattributes"), dir.join(".gitattributes")).expect("a copy");
-    fs::write(dir.join(commit::FILE), "$Format:%H$\n").expect("a file");
+    fs::write(dir.join(commit::FILE), TEMPLATE).expect("a file");
     git(dir, &["init", "--quiet"]);
     git(dir, &["add", "."]);
     git(dir, &["commit", "--quiet", "--message", "A commit"]);
@@ -76,6 +77,10 @@ fn of_a_source_archive() {
     unpack(&dir.path().join("ours"), &unpacked);
     assert_eq!(of(&unpacked).as_ref(), Some(&known));
     assert!(commit::files(&unpacked).is_empty());
+    // and when it was made, for packages
+    let told = fs::read_to_string(unpacked.join(commit::FILE)).expect("the file");
+    let date = git(&dir.path().join("ours"), &["log", "-1", "--format=%cI"]);
+    assert_eq!(told, format!("{known}\n{date}\n"));
 
     // inside another repository, whose commit is not that of the sources
     let packages = dir.path().join("packages");
@@ -92,7 +97,9 @@ fn of_a_source_archive() {
 fn of_neither() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     assert_eq!(of(dir.path()), None);
-    for text in ["", "$Format:%H$", "0123", &format!("{OTHER}0"), &OTHER.replace('0', "g")] {
+    for text in
+        ["", TEMPLATE, "$Format:%H$", "0123", &format!("{OTHER}0"), &OTHER.replace('0', "g")]
+    {
         fs::write(dir.path().join(commit::FILE), text).expect("a file");
         assert_eq!(of(dir.path()), None, "{text}");
     }
@@ -119,5 +126,9 @@ fn as_named() {
 #[test]
 fn file_of_these_sources() {
     let text = fs::read_to_string(Path::new(ROOT).join(commit::FILE)).expect("the file");
-    assert!(text == "$Format:%H$\n" || text.trim().len() == 40, "{text}");
+    let lines: Vec<_> = text.lines().collect();
+    assert!(
+        text == TEMPLATE || matches!(lines[..], [commit, _date] if commit.len() == 40),
+        "{text}"
+    );
 }
