@@ -2,8 +2,14 @@
 //!
 //! Everything two processes can touch at the same time is an atomic word, so a `&T` into the zone is
 //! sound whatever the other processes do; the order of their stores is the lock's business
-//! (`transaction.rs`). References are offsets in units of [`UNIT`] bytes: four bytes each, and valid in
-//! every process wherever the zone is mapped.
+//! (`transaction/mod.rs`), on machines that reorder them (arm64) as well: all words of a transaction were written
+//! before the lock is given back, and are read after it is taken. A reader without the lock (`has_mail`,
+//! counters, settings, the clock) gets one word that stands for itself and may be a moment old; what it
+//! does about it, it decides again under the lock, or at its next look. The bytes of messages and ids are
+//! written before the transaction that makes them visible, and read after one that found them.
+//!
+//! References are offsets in units of [`UNIT`] bytes: four bytes each, and valid in every process wherever
+//! the zone is mapped.
 
 use core::cmp::Ordering as Order;
 use core::fmt;
@@ -107,17 +113,23 @@ macro_rules! cell {
     ($cell:ty, $value:ty) => {
         impl $cell {
             pub fn get(&self) -> $value {
+                // Relaxed: under the lock, taking that has ordered it; without, nothing else is
+                // concluded from this word.
                 self.0.load(Ordering::Relaxed)
             }
             pub fn store(&self, value: $value) {
+                // Relaxed: giving back the lock publishes it, or the fork after a zone was made; the
+                // clock's shift, stored without either, stands for itself.
                 self.0.store(value, Ordering::Relaxed);
             }
             /// For counters outside any transaction. Several processes may call it.
             pub fn add(&self, n: $value) {
+                // Relaxed: no count is lost, and no other word is read by it.
                 self.0.fetch_add(n, Ordering::Relaxed);
             }
             /// The counterpart of `add`.
             pub fn sub(&self, n: $value) {
+                // Relaxed: as `add`.
                 self.0.fetch_sub(n, Ordering::Relaxed);
             }
         }

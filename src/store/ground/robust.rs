@@ -103,6 +103,7 @@ impl RobustMutex {
         const THREAD: u32 = 0x3fff_ffff;
         // SAFETY: inside the mutex, aligned, and only ever accessed atomically.
         let word = unsafe { &*self.0.get().cast::<AtomicU32>().add(WORD) };
+        // Relaxed: the answer is of a moment, for reports; who wants to change something takes the mutex.
         let holder = word.load(Ordering::Relaxed) & THREAD;
         (holder != 0).then_some(holder)
     }

@@ -246,8 +246,11 @@ impl<'z> Transaction<'z> {
         self.finish();
     }
 
-    // The kernel kills between two instructions and everything before is in memory, so program order
-    // is all that is needed: the entry, then the length that makes it count, then the change.
+    // The kernel kills between two instructions and everything before is done, so program order is all
+    // that is needed: the entry, then the length that makes it count, then the change. A machine that
+    // reorders stores does so for other processors alone: the one that is interrupted has done all up to
+    // one instruction and nothing behind it, and they are in memory before the kernel, with a barrier,
+    // marks the lock as a dead owner's, by which alone another process gets to look.
     fn record(&self, place: u64, before: u64) {
         let len = self.root.journal_len.get();
         if len == 1 {
