@@ -172,6 +172,19 @@ set_up_tests() {
     [[ -z $missing ]] || install $missing
 }
 
+# set_up_packages: what makes Debian packages. False where this is no Debian.
+set_up_packages() {
+    command -v dpkg >/dev/null && command -v apt-get >/dev/null || return
+    local missing
+    missing=$(
+        command -v dpkg-buildpackage >/dev/null || say dpkg-dev
+        command -v dh >/dev/null || say debhelper
+        command -v dh_nginx >/dev/null || say nginx-dev
+    )
+    # shellcheck disable=SC2086 # a list of words
+    [[ -z $missing ]] || install $missing
+}
+
 # can_make_roots: this process may make Debian roots and namespaces for them.
 can_make_roots() {
     ((EUID == 0)) && unshare --mount --pid --fork true 2>/dev/null &&
