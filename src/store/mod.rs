@@ -50,7 +50,7 @@ pub use self::operations::publish::{Publish, Published};
 pub use self::operations::resume_point::{JoinItem, ResumePoint};
 pub use self::operations::slots::{DropCause, Mode, NoSlot, Reclaimed};
 pub use self::operations::statistics::{ChannelInfo, Totals, WorkerInfo};
-pub use self::operations::stuck::{STUCK_AFTER, TakenBack};
+pub use self::operations::stuck::{Misses, STUCK_AFTER};
 pub use self::operations::subscribe::{JoinRules, Joined, Subscription, Subscriptions};
 pub use self::operations::sweep::Swept;
 pub use self::transaction::alloc::Full;

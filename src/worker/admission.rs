@@ -153,7 +153,7 @@ impl Pending {
         ));
         self.begin(&subscriber, order, joined)?;
         let gap = self.report_gap(order)?;
-        let substitution = response_head::of_stream(request, location)?;
+        let substitution = response_head::of_stream(request, location, worker.all_modules_known)?;
         subscriber.start_timer();
         subscriber.attach(worker, request, substitution);
         subscriber.pad_header(worker, minimums.header);
@@ -192,7 +192,9 @@ impl Pending {
                 subscriber.set_history(history.into_iter(), false);
                 self.keep(&subscriber)?;
                 reported?;
-                let substitution = response_head::of_answer(request, location, position, media)?;
+                let all_known = worker.all_modules_known;
+                let substitution =
+                    response_head::of_answer(request, location, position, media, all_known)?;
                 subscriber.attach(worker, request, substitution);
                 subscriber.read_first_page(worker);
                 Ok(self.resume_request())

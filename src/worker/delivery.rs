@@ -39,8 +39,11 @@ impl Worker {
                     break;
                 }
             }
-            mail = mail.next();
-            enough |= mail.is_empty();
+            if !enough {
+                mail = mail.next();
+                self.tell_missed(mail.missed());
+                enough = mail.is_empty();
+            }
         }
         drop(mail);
         self.take_notices(|skip| self.zone.notice(self.me, skip));

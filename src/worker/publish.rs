@@ -1,6 +1,8 @@
 //! Publishing and deleting for the request handlers: the store does it, and the workers concerned are
 //! woken.
 
+use smallvec::SmallVec;
+
 use crate::conf::Main;
 use crate::ngx_ext::guard::cycle_log;
 use crate::ngx_ext::log::{self, Level};
@@ -50,7 +52,8 @@ impl Worker {
         let publish = Publish { me: self.me, parts: *parts, store, limits, now: now() };
         let published = self.zone.publish_existing(channels, &publish);
         self.tell_evictions(first);
-        self.published(first, &published?);
+        let names: SmallVec<[&[u8]; 4]> = channels.iter().map(|(_, name)| *name).collect();
+        self.published(&names, &published?);
         Ok(())
     }
 
@@ -65,14 +68,16 @@ impl Worker {
         let published = self.zone.publish(ids, &publish);
         self.tell_evictions(ids[0]);
         let published = published?;
-        self.published(ids[0], &published);
+        self.published(ids, &published);
         Ok(published)
     }
 
     /// Wakes those who have mail now, and says who does not take it.
-    fn published(&self, first: &[u8], published: &Published) {
+    fn published(&self, channels: &[&[u8]], published: &Published) {
         self.wake(&published.wake);
-        published.stuck.iter().for_each(|slot| self.tell_stuck(*slot, first));
+        for (slot, channel) in &published.stuck {
+            self.tell_stuck(*slot, channels[*channel]);
+        }
     }
 
     /// Wakes the workers that the store says something waits for.

@@ -15,8 +15,8 @@ impl Worker {
         for (worker, taken) in self.watch.look(now_ms(), others) {
             self.zone.note_stuck(worker, taken);
         }
-        for back in self.zone.relieve() {
-            self.tell_stuck(back.worker, &back.channel_id);
+        for misses in self.zone.relieve() {
+            self.tell_stuck(misses.worker, misses.channel_id.as_ref().unwrap_or(&self.events_id));
         }
     }
 

@@ -88,7 +88,8 @@ pub struct Root {
     /// The last (second, tag) given out; see `stamp.rs`.
     pub stamp_second: Cell64,
     pub stamp_tag: Cell32,
-    pub reserved_stamp: Cell32,
+    /// Slots whose worker is stuck.
+    pub stuck_workers: Cell32,
 
     pub channels: Cell32,
     pub wildcard_channels: Cell32,
@@ -186,7 +187,7 @@ pub struct Slot {
     pub mail_count: Cell32,
     /// Entries at its front that the worker is reading without the lock.
     pub mail_lent: Cell32,
-    /// 1: the worker has not taken its mail for long; `stuck.rs`.
+    /// 1: the worker has not taken its mail for long. 2: and the log was told that it misses some. `stuck.rs`.
     pub stuck: Cell32,
     /// Deliveries that its subscribers have missed since.
     pub missed: Cell32,

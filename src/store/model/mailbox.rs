@@ -24,8 +24,8 @@ pub enum Posted {
     Wake,
     /// A wake-up is on its way already.
     Queued,
-    /// Not put there: the worker is stuck and holds its share. True if it is the first that it misses.
-    Missed { first: bool },
+    /// Not put there: the worker is stuck and holds its share.
+    Missed,
 }
 
 impl Transaction<'_> {
@@ -82,7 +82,8 @@ impl Transaction<'_> {
         let slot = &self.slots()[node.slot.get() as usize];
         let bytes = self.message_bytes(message);
         if slot.stuck.get() != 0 && self.is_too_much(slot.mail_bytes.get() + bytes) {
-            return Posted::Missed { first: self.count_missed(node) };
+            self.count_missed(node);
+            return Posted::Missed;
         }
         let Some(tail) = slot.mail_tail.get() else { unreachable!("room was made") };
         let end = slot.mail_end.get();
@@ -100,9 +101,16 @@ impl Transaction<'_> {
         }
     }
 
-    /// The first entries of a mailbox, at most as many as the page of a caller.
-    pub fn read_mail(&self, slot: &Slot, most: usize) -> SmallVec<[Ref<Message>; MAIL_ENTRIES]> {
+    /// The first entries of a mailbox, at most so many, and messages of at most so many bytes but for the
+    /// first.
+    pub fn read_mail(
+        &self,
+        slot: &Slot,
+        most: usize,
+        bytes: u64,
+    ) -> SmallVec<[Ref<Message>; MAIL_ENTRIES]> {
         let mut mail = SmallVec::new();
+        let mut read = 0;
         let (mut block, mut at) = (slot.mail_head.get(), slot.mail_first.get() as usize);
         let count = most.min(slot.mail_count.get() as usize);
         while mail.len() < count {
@@ -111,7 +119,12 @@ impl Transaction<'_> {
                 (block, at) = (self.at(b).next.get(), 0);
                 continue;
             }
-            mail.extend(self.at(b).entries[at].get());
+            let Some(message) = self.at(b).entries[at].get() else { break };
+            read += self.message_bytes(message);
+            if read > bytes && !mail.is_empty() {
+                break;
+            }
+            mail.push(message);
             at += 1;
         }
         mail

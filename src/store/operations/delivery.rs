@@ -21,6 +21,9 @@ use crate::store::zone::Zone;
 
 /// Deleted channels that are looked at for one whose messages were taken.
 const NOTICES: usize = 64;
+/// The part of the zone that messages may take which a worker reads at once, if they are several: should it be
+/// stopped, they stay.
+const LENT: u64 = 16;
 
 /// Messages from the head of the mailbox, in the order of publishing. The mailbox holds them until this
 /// is dropped; those that were looked at then leave it.
@@ -60,7 +63,7 @@ impl<'z> Mail<'z> {
 
 impl Drop for Mail<'_> {
     fn drop(&mut self) {
-        if self.seen.get() != 0 {
+        if !self.messages.is_empty() {
             let tx = self.zone.begin();
             for _ in 0..self.seen.get() {
                 tx.remove_mail(tx.slot(self.me));
@@ -106,7 +109,7 @@ impl Zone {
             tx.remove_mail(slot);
             tx.commit();
         }
-        let messages = tx.read_mail(slot, MAIL_ENTRIES);
+        let messages = tx.read_mail(slot, MAIL_ENTRIES, self.memory.len() as u64 / LENT);
         tx.set(&slot.signalled, 0);
         tx.set(&slot.mail_lent, messages.len() as u32);
         let missed = tx.take_missed(slot);
@@ -125,7 +128,7 @@ impl Zone {
     pub fn notice(&self, me: SlotId, skip: usize) -> Option<Notice<'_>> {
         let tx = self.begin();
         let slot = tx.slot(me);
-        let next = tx.read_mail(slot, 1).first().map(|&message| tx.stamp_of(message));
+        let next = tx.read_mail(slot, 1, 0).first().map(|&message| tx.stamp_of(message));
         let mut deleted_nodes = tx.items::<OfSlot>(&slot.deleted_nodes).take(NOTICES);
         let node = deleted_nodes.by_ref().filter(|&node| !tx.mail_waits(slot, node)).nth(skip)?;
         let notice = self.notice_of(&tx, node)?;

@@ -46,13 +46,15 @@ pub struct Published {
     pub channels: SmallVec<[ChannelInfo; 1]>,
     /// Workers to wake. Some of a publish that failed on a later channel are here too.
     pub wake: Wake,
-    /// Workers that are stuck and from now on miss messages.
-    pub stuck: Wake,
+    /// Workers that are stuck and begin to miss messages; which of the channels each missed first.
+    pub stuck: SmallVec<[(SlotId, usize); 1]>,
 }
 
 /// Names its channel by id and holds only what the worker's slot knows of: a process may be killed
 /// between the transactions, and meanwhile the channel may be deleted, or gone and come back (PUB-97).
 struct Target<'a> {
+    /// Which of the channels it is that were asked for.
+    index: usize,
     id: &'a [u8],
     hash: u32,
     /// The one channel that is meant; None: whichever has the id, made if there is none.
@@ -152,10 +154,10 @@ impl Zone {
         tx.is_here(publish.me);
         let created = tx.create_missing(ids, publish.limits, publish.now)?;
         let mut targets = Targets::new();
-        for id in ids {
+        for (index, id) in ids.iter().enumerate() {
             let hash = tx.hash(id);
             let Some(channel) = tx.find_hashed(id, hash) else { unreachable!("created above") };
-            if tx.reserve_one(channel, id, None, publish, &mut targets).is_err() {
+            if tx.reserve_one((index, id), channel, None, publish, &mut targets).is_err() {
                 tx.uncreate_all(&created, publish.now);
                 return Err(StoreError::Full);
             }
@@ -173,9 +175,9 @@ impl Zone {
         tx.discard_drafts(publish.me);
         tx.is_here(publish.me);
         let mut targets = Targets::new();
-        for &(channel, id) in channels {
+        for (index, &(channel, id)) in channels.iter().enumerate() {
             if tx.find(id) == Some(channel) && !tx.names_events(id) {
-                tx.reserve_one(channel, id, Some(channel), publish, &mut targets)?;
+                tx.reserve_one((index, id), channel, Some(channel), publish, &mut targets)?;
             }
         }
         Ok(targets)
@@ -234,8 +236,8 @@ impl Transaction<'_> {
     /// Adds a target with what its message needs; on failure gives back what all before it have.
     fn reserve_one<'a>(
         &self,
+        (index, id): (usize, &'a [u8]),
         channel: Ref<Channel>,
-        id: &'a [u8],
         only: Option<Ref<Channel>>,
         publish: &Publish<'_>,
         targets: &mut Targets<'a>,
@@ -245,7 +247,7 @@ impl Transaction<'_> {
         match wanted.then(|| self.made_room(publish.now, draft)).transpose() {
             Ok(draft) => {
                 self.commit();
-                targets.push(Target { id, hash: self.hash(id), only, draft, found: None });
+                targets.push(Target { index, id, hash: self.hash(id), only, draft, found: None });
                 Ok(())
             }
             Err(Full) => {
@@ -373,7 +375,7 @@ impl Transaction<'_> {
             if publish.store {
                 self.enter_history(channel, message);
             }
-            self.post_to_all(channel, message, published);
+            self.post_to_all(target.index, channel, message, published);
             self.release(message);
         }
         self.commit();
@@ -395,14 +397,22 @@ impl Transaction<'_> {
         }
     }
 
-    fn post_to_all(&self, channel: Ref<Channel>, message: Ref<Message>, published: &mut Published) {
+    fn post_to_all(
+        &self,
+        index: usize,
+        channel: Ref<Channel>,
+        message: Ref<Message>,
+        published: &mut Published,
+    ) {
         for node in self.items::<OfChannel>(&self.at(channel).nodes) {
             let n = self.at(node);
             let worker = SlotId::new(n.slot.get() as usize);
             match self.post(n, message) {
                 Posted::Wake => published.wake.push(worker),
-                Posted::Missed { first: true } => published.stuck.push(worker),
-                Posted::Missed { first: false } | Posted::Queued => {}
+                Posted::Missed if self.is_first_told(worker) => {
+                    published.stuck.push((worker, index));
+                }
+                Posted::Missed | Posted::Queued => {}
             }
         }
     }

@@ -190,9 +190,11 @@ impl Transaction<'_> {
         } else if slot.state() != SlotState::Free {
             self.drop_mailbox(slot);
             self.fold_counts(slot);
-            for word in [&slot.signalled, &slot.mail_lent, &slot.stuck, &slot.missed] {
-                self.set(word, 0);
-            }
+            self.take_missed(slot);
+            self.set(&slot.signalled, 0);
+            self.set(&slot.mail_lent, 0);
+            // Whoever watches mailboxes is to take the next worker here for another.
+            self.set(&slot.mail_removed, slot.mail_removed.get().wrapping_add(1));
             self.set(&slot.state, SlotState::Free as u32);
         } else {
             return false;

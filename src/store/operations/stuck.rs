@@ -9,9 +9,10 @@
 //! of entries ever removed, so a worker that takes a little is not stuck. The stuck one itself takes the
 //! mark away with the next mail that it takes, or publishes.
 //!
-//! **What it may keep.** While less than half of the zone is free, a [`SHARE`] of the zone. Newer messages are
-//! not put into its mailbox, and those that are there already are taken back, the newest first. What the
-//! worker is reading without the lock (`Slot::mail_lent`) stays.
+//! **What it may keep.** While less than half of the zone is free, all stuck workers together keep a [`SHARE`] of
+//! the zone. Newer messages are not put into their mailboxes, and those that are there already are taken
+//! back, the newest first. What a worker is reading without the lock (`Slot::mail_lent`) stays: one message, or
+//! a small part of the zone (`delivery.rs`).
 //!
 //! **Which lock, what a killed process leaves.** All under the zone's lock, each message taken back in a step
 //! of its own. A worker that dies while it is stuck is given back like any other (`slots.rs`).
@@ -27,18 +28,22 @@ use crate::store::zone::Zone;
 /// How long a worker takes nothing of what waits for it until it is stuck (LIFE-58).
 pub const STUCK_AFTER: Duration = Duration::from_secs(5);
 
-/// The part of the zone that what waits for a stuck worker may take.
+/// The part of the zone that what waits for stuck workers may take.
 const SHARE: u64 = 4;
+
+/// What `Slot::stuck` says.
+const STUCK: u32 = 1;
+const TOLD: u32 = 2;
 
 /// Messages taken back under one hold of the lock.
 const SLICE: usize = 64;
 
-/// The first messages were taken back from a worker since it is stuck.
+/// A worker has begun to miss messages since it is stuck, and nobody has told the log.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TakenBack {
+pub struct Misses {
     pub worker: SlotId,
-    /// Channel of the first of them.
-    pub channel_id: Vec<u8>,
+    /// Channel of the first that was taken back from it; without one it was an event.
+    pub channel_id: Option<Vec<u8>>,
 }
 
 impl Zone {
@@ -54,40 +59,47 @@ impl Zone {
     pub fn note_stuck(&self, worker: SlotId, taken: u32) {
         let tx = self.begin();
         let slot = tx.slot(worker);
-        if slot.mail_removed.get() == taken && slot.mail_count.get() != 0 {
-            tx.set(&slot.stuck, 1);
+        let takes_nothing = slot.mail_removed.get() == taken && slot.mail_count.get() != 0;
+        if takes_nothing && slot.stuck.get() == 0 {
+            tx.set(&slot.stuck, STUCK);
+            tx.add(&tx.root().stuck_workers, 1);
             tx.commit();
         }
     }
 
-    /// Takes back what stuck workers keep beyond their share. From whom for the first time.
-    pub fn relieve(&self) -> Vec<TakenBack> {
+    /// Takes back what stuck workers keep beyond their share. Who of them has begun to miss messages, if the log
+    /// is to be told.
+    pub fn relieve(&self) -> Vec<Misses> {
         let slots = self.geometry.slots(&self.memory).iter().enumerate();
         let stuck = slots.filter(|(_, slot)| slot.stuck.get() != 0);
         stuck.filter_map(|(i, _)| self.take_back(SlotId::new(i))).collect()
     }
 
-    fn take_back(&self, worker: SlotId) -> Option<TakenBack> {
-        let mut first = None;
+    fn take_back(&self, worker: SlotId) -> Option<Misses> {
+        let mut channel_id = None;
         loop {
             let tx = self.begin();
+            let slot = tx.slot(worker);
             for _ in 0..SLICE {
-                if !tx.keeps_too_much(tx.slot(worker)) {
-                    return first;
+                if !tx.keeps_too_much(slot) {
+                    let is_news = slot.missed.get() != 0 && tx.is_first_told(worker);
+                    tx.commit();
+                    return is_news.then_some(Misses { worker, channel_id });
                 }
-                let channel_id = tx.take_newest_back(worker);
+                let of = tx.take_newest_back(worker);
                 tx.commit();
-                first = first.or(channel_id.map(|channel_id| TakenBack { worker, channel_id }));
+                channel_id = channel_id.or(of);
             }
         }
     }
 }
 
 impl Transaction<'_> {
-    /// Whether so many bytes of mail are more than a stuck worker may keep.
+    /// Whether so many bytes of mail are more than a stuck worker may keep. There is one.
     pub fn is_too_much(&self, bytes: u64) -> bool {
         let is_short = (self.root().free_pages.get() as usize) < self.geometry().plan().pages / 2;
-        is_short && bytes > self.memory().len() as u64 / SHARE
+        let workers = u64::from(self.root().stuck_workers.get().max(1));
+        is_short && bytes > self.memory().len() as u64 / SHARE / workers
     }
 
     fn keeps_too_much(&self, slot: &Slot) -> bool {
@@ -96,13 +108,13 @@ impl Transaction<'_> {
             && self.is_too_much(slot.mail_bytes.get())
     }
 
-    /// Takes the newest message out of a worker's mailbox, which has one. The id of its channel, if it is the
-    /// first message that the worker misses. Not committed.
+    /// Takes the newest message out of a worker's mailbox, which has one. The id of its channel, if somebody
+    /// misses it. Not committed.
     fn take_newest_back(&self, worker: SlotId) -> Option<Vec<u8>> {
         let slot = self.slot(worker);
         let after = slot.mail_removed.get().wrapping_add(slot.mail_count.get());
         let message = self.remove_newest(slot);
-        let mut first = None;
+        let mut missed_in = None;
         let channel = self.at(message).channel.get();
         if let Some(node) = channel.and_then(|channel| self.node_of(worker, channel)) {
             let n = self.at(node);
@@ -110,34 +122,48 @@ impl Transaction<'_> {
                 // Where its mail before this one lies is not known, but it is in the mailbox.
                 self.set(&n.mail_until, after.wrapping_sub(1));
             }
-            if self.count_missed(n) {
-                first = n.channel.get().map(|channel| self.channel_id(channel).to_vec());
-            }
+            self.count_missed(n);
+            missed_in = channel.map(|channel| self.channel_id(channel).to_vec());
         }
         self.release(message);
-        first
+        missed_in
     }
 
-    /// The subscribers of a node do not get a message, because their worker is stuck. True if that is the
-    /// first.
-    pub fn count_missed(&self, node: &Node) -> bool {
+    /// The subscribers of a node do not get a message, because their worker is stuck.
+    pub fn count_missed(&self, node: &Node) {
         let slot = &self.slots()[node.slot.get() as usize];
-        let (before, missed) = (slot.missed.get(), node.subscribers.get());
+        let missed = node.subscribers.get();
         self.add64(&slot.dropped[DropCause::Memory as usize], u64::from(missed));
-        self.set(&slot.missed, before.saturating_add(missed));
-        before == 0
+        self.set(&slot.missed, slot.missed.get().saturating_add(missed));
+    }
+
+    /// True once for each time that a worker is stuck: for whoever tells the log. Not committed.
+    pub fn is_first_told(&self, worker: SlotId) -> bool {
+        let stuck = &self.slot(worker).stuck;
+        let is_first = stuck.get() == STUCK;
+        if is_first {
+            self.set(stuck, TOLD);
+        }
+        is_first
     }
 
     /// The worker of a slot is not stuck: it publishes. Commits.
     pub fn is_here(&self, worker: SlotId) {
-        self.set(&self.slot(worker).stuck, 0);
+        self.unmark(self.slot(worker));
         self.commit();
+    }
+
+    fn unmark(&self, slot: &Slot) {
+        if slot.stuck.get() != 0 {
+            self.set(&slot.stuck, 0);
+            self.sub(&self.root().stuck_workers, 1);
+        }
     }
 
     /// The worker of a slot takes its mail. Deliveries that its subscribers missed while it did not.
     pub fn take_missed(&self, slot: &Slot) -> u32 {
         let missed = slot.missed.get();
-        self.set(&slot.stuck, 0);
+        self.unmark(slot);
         self.set(&slot.missed, 0);
         missed
     }

@@ -93,6 +93,7 @@ impl Transaction<'_> {
     }
 
     fn check_slots(&self, found: &mut Found) -> Result<(), Fault> {
+        let mut stuck = 0;
         for (i, slot) in self.slots().iter().enumerate() {
             for message in self.walk::<InHistory>(&slot.drafts)? {
                 found.holds(message);
@@ -125,6 +126,7 @@ impl Transaction<'_> {
                     found.object(node, size_of::<Node>())?;
                 }
             }
+            stuck += u32::from(slot.stuck.get() != 0);
             if slot.state() == SlotState::Free {
                 let empty = slot.mail_head.get().is_none()
                     && slot.nodes.head.get().is_none()
@@ -134,15 +136,17 @@ impl Transaction<'_> {
                     && slot.pinned_count.get() == 0
                     && slot.listing.get().is_none()
                     && slot.deleting.get().is_none()
+                    && slot.stuck.get() == 0
                     && slot.subscribers.iter().all(|n| n.get() == 0);
                 ensure!(empty, "slot {i} is free and not empty");
             }
         }
+        ensure!(stuck == self.root().stuck_workers.get(), "{stuck} workers are stuck");
         Ok(())
     }
 
     fn check_mailbox(&self, i: usize, slot: &Slot, found: &mut Found) -> Result<(), Fault> {
-        let mail = self.read_mail(slot, usize::MAX);
+        let mail = self.read_mail(slot, usize::MAX, u64::MAX);
         ensure!(mail.len() == slot.mail_count.get() as usize, "slot {i}: mail count is wrong");
         let bytes: u64 = mail.iter().map(|&message| self.message_bytes(message)).sum();
         ensure!(bytes == slot.mail_bytes.get(), "slot {i}: mail bytes are wrong");

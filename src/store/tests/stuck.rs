@@ -64,7 +64,7 @@ fn a_stuck_worker_keeps_a_share() {
         assert_eq!(c.mail().len(), count);
         note_stuck(&bench, b);
         let back = bench.zone.relieve();
-        assert_eq!(back, [TakenBack { worker: b.me, channel_id: b"c".to_vec() }]);
+        assert_eq!(back, [Misses { worker: b.me, channel_id: Some(b"c".to_vec()) }]);
         assert_eq!(bench.zone.relieve(), [], "told once");
         bench.check();
         let share = 2 * (count as u64) - missed(&bench);
@@ -116,6 +116,92 @@ fn a_mailbox_is_taken_back_to_its_last_message() {
         assert_eq!(numbers(&b.mail()), [7]);
         bench.check();
     }
+}
+
+#[test]
+fn a_worker_that_stops_while_it_reads_holds_little() {
+    // 30 messages at once would be all of the zone.
+    for (zone, len) in [(MIB, 30_000), (256 << 10, 12_000), (128 << 10, 3_000)] {
+        let bench = Bench::new(zone);
+        let (a, b, c) = (bench.worker(), bench.worker(), bench.worker());
+        for worker in [b, c] {
+            worker.join("c", 0).unwrap();
+        }
+        let count = fill(a, "c", len, false);
+        assert_eq!(c.mail().len(), count);
+        let reading = bench.zone.mail(b.me);
+        assert!(reading.messages().count() * len <= zone / 16 + len);
+        note_stuck(&bench, b);
+        bench.zone.relieve();
+        bench.check();
+        for n in 0..100 {
+            a.publish("c", &text(n, len), false).unwrap();
+            assert_eq!(c.mail().len(), 1);
+        }
+        drop(reading);
+        bench.check();
+    }
+}
+
+#[test]
+fn what_was_lent_and_not_read_is_taken_back() {
+    let bench = Bench::new(128 << 10);
+    let (a, b) = (bench.worker(), bench.worker());
+    let _subscription = b.join("c", 0).unwrap();
+    a.publish("c", &text(1, 60_000), false).unwrap();
+    // As at the end of a turn.
+    drop(bench.zone.mail(b.me));
+    note_stuck(&bench, b);
+    bench.zone.relieve();
+    bench.check();
+    assert_eq!((b.mail().len(), missed(&bench)), (0, 1));
+}
+
+#[test]
+fn stuck_workers_share_the_share() {
+    let bench = Bench::new(MIB);
+    let (a, live) = (bench.worker(), bench.worker());
+    let _subscription = live.join("live", 0).unwrap();
+    let stuck: Vec<_> = (0..7).map(|_| bench.worker()).collect();
+    for (n, worker) in stuck.iter().enumerate() {
+        worker.join(&format!("c{n}"), 0).unwrap();
+    }
+    for n in 0.. {
+        if a.publish(&format!("c{}", n % 7), &text(n, 10_000), false).is_err() {
+            break;
+        }
+    }
+    stuck.iter().for_each(|worker| note_stuck(&bench, *worker));
+    assert!(!bench.zone.relieve().is_empty());
+    bench.check();
+    for n in 0..200 {
+        a.publish(&format!("c{}", n % 7), &text(n, 10_000), false).unwrap();
+        a.publish("live", &text(n, 10_000), false).unwrap();
+        assert_eq!(live.mail().len(), 1);
+    }
+    for worker in &stuck {
+        worker.mail();
+    }
+    bench.check();
+    assert_eq!(fill(a, "live", 10_000, false), live.mail().len(), "nobody is stuck any more");
+}
+
+#[test]
+fn a_missed_event_is_told_of() {
+    let mut bench = Bench::new(MIB);
+    bench.limits.max_stored = Some(3);
+    bench.zone.configure_events(b"events", &bench.limits, START).unwrap();
+    let (a, b) = (bench.worker(), bench.worker());
+    let _subscription = b.join("events", 0).unwrap();
+    a.publish("x", &text(1, 550_000), true).unwrap();
+    note_stuck(&bench, b);
+    for _ in 0..2000 {
+        a.leave(a.join("x", 0).unwrap());
+    }
+    assert!(missed(&bench) > 0);
+    assert_eq!(bench.zone.relieve(), [Misses { worker: b.me, channel_id: None }]);
+    assert_eq!(bench.zone.relieve(), [], "told once");
+    bench.check();
 }
 
 #[test]

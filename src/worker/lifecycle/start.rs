@@ -84,12 +84,12 @@ impl Worker {
     fn reclaim_dead(&self) {
         let dead = self.zone.reclaim_dead(Some(self.me), &self.limits, now());
         self.wake(&dead.wake);
-        for pid in dead.pids {
-            notice(format_args!(
-                "push stream module: worker {pid} died, what it held is given back"
-            ));
-        }
+        dead.pids.iter().for_each(|pid| tell_death(*pid));
     }
+}
+
+fn tell_death(pid: u32) {
+    notice(format_args!("push stream module: worker {pid} died, what it held is given back"));
 }
 
 pub(in crate::worker) fn notice(line: std::fmt::Arguments<'_>) {
@@ -191,6 +191,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
 
     // A dead predecessor's slot is free again after this.
     let dead = zone.reclaim_dead(None, &main.limits, zone.now());
+    dead.pids.iter().for_each(|pid| tell_death(*pid));
     let me = zone.take_slot(process::pid(), process::slot(), zone.now())?;
     // SAFETY: the cycle and its log last as long as the process.
     unsafe {

@@ -24,13 +24,14 @@ impl From<OutOfMemory> for Unsent {
 pub fn of_stream<'r>(
     request: Request<'r>,
     location: &'r Location,
+    all_known: bool,
 ) -> Result<Option<Substitution>, Unsent> {
     request.set_status(200);
     match location.message_template.kind {
         TemplateKind::EventStream => request.set_content_type("text/event-stream; charset=utf-8"),
         TemplateKind::Plain => request.set_default_content_type(),
     }
-    send_with_header(request, &location.header)
+    send_with_header(request, &location.header, all_known)
 }
 
 /// Sends the head of a poll's answer that has messages, with its header template (HDR-6, LP-2, LP-7).
@@ -39,6 +40,7 @@ pub fn of_answer<'r>(
     location: &'r Location,
     position: Position,
     media: Media,
+    all_known: bool,
 ) -> Result<Option<Substitution>, Unsent> {
     request.set_status(200);
     set_position(request, position, media)?;
@@ -48,6 +50,7 @@ pub fn of_answer<'r>(
             Media::Default => &location.header,
             Media::Script => &[],
         },
+        all_known,
     )
 }
 
@@ -80,16 +83,18 @@ fn set_position(request: Request<'_>, position: Position, media: Media) -> Resul
     Ok(())
 }
 
-/// With what has to be known of `sub_filter` to go on.
+/// With what has to be known of `sub_filter` to go on. Where not all modules are nginx's own (`all_known`) it goes
+/// on as it would by itself: what ends its search ends the body for filters of others.
 fn send_with_header<'r>(
     request: Request<'r>,
     header: &'r [u8],
+    all_known: bool,
 ) -> Result<Option<Substitution>, Unsent> {
     let rc = request.send_header();
     if rc != NGX_OK as ngx_int_t && rc != NGX_AGAIN as ngx_int_t {
         return Err(Unsent(rc));
     }
-    let substitution = request.substitution();
+    let substitution = if all_known { request.substitution() } else { None };
     let left = match header {
         [] => request.flush(),
         header => request.output_constant(header, substitution),

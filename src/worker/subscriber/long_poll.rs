@@ -123,7 +123,8 @@ impl Subscriber {
     /// Sends the head of an answer with messages. False if the request is over instead.
     fn begin_answer(&self, worker: &Worker, wait: Wait, position: Position) -> bool {
         let Wait { request, envelope, .. } = wait;
-        match response_head::of_answer(request, self.location, position, envelope.media()) {
+        let (media, all_known) = (envelope.media(), worker.all_modules_known);
+        match response_head::of_answer(request, self.location, position, media, all_known) {
             Ok(substitution) => {
                 self.state.borrow_mut().envelope = envelope;
                 self.attach(worker, request, substitution);
