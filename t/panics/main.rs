@@ -1,7 +1,7 @@
 //! A panic in any callback that nginx makes: the worker lives, the zone's lock is free, one line of the
 //! log names the callback, the request or connection concerned ends, and nobody else notices.
 //!
-//! These tests take a module of their own, which panics where they ask for it (`src/provoked.rs`);
+//! These tests take a module of their own, which panics where they ask for it (`src/failpoints.rs`);
 //! `scripts/test` builds it.
 
 #[path = "../support/mod.rs"]
@@ -90,7 +90,7 @@ impl Scene {
         assert!(!nginx.is_to_come(place), "{place}");
         let lines = panics(nginx);
         let line = format!(
-            "push stream module: panic in {callback}: \"provoked at {point}\" at src/provoked.rs:"
+            "push stream module: panic in {callback}: \"provoked at {point}\" at src/failpoints.rs:"
         );
         assert!(lines.len() == self.panics, "one line a panic: {lines:?}");
         assert!(lines[self.panics - 1].contains(&line), "{line}: {lines:?}");

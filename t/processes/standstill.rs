@@ -239,3 +239,13 @@ async fn metric(client: &mut Raw, name: &str) -> u64 {
     let value = body.lines().find_map(|line| line.strip_prefix(name));
     value.and_then(|value| value.parse().ok()).expect("a number")
 }
+
+/// LIFE-82: the death of a worker is told, by the one that takes its place if nobody noticed before.
+#[tokio::test]
+async fn a_death_is_told() {
+    let nginx = Nginx::builder().workers(2).start().await;
+    for pid in nginx.worker_pids() {
+        nginx.kill_worker(pid);
+        nginx.wait_log(&format!("worker {pid} died, what it held is given back")).await;
+    }
+}
