@@ -58,7 +58,7 @@ pub fn locations(builder: Builder) -> Builder {
             "pinged",
             &format!(
                 "{template} {coded} push_stream_ping_message_interval 20ms;
-                 push_stream_websocket_pong_timeout 2s; push_stream_subscriber_connection_ttl 3s;"
+                 push_stream_websocket_pong_timeout 2s; push_stream_subscriber_connection_ttl 6s;"
             ),
         )
         .websocket(
