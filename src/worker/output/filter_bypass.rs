@@ -47,6 +47,7 @@ const KNOWN: &[&str] = &[
     "perl",
     "postpone_filter",
     "proxy",
+    "proxy_v2",
     "push_stream",
     "random_index",
     "range_body_filter",
