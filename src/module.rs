@@ -5,7 +5,8 @@ use nginx_sys::{
     ngx_module_t,
 };
 
-use crate::ngx_ext::guard::{cycle_log, guard, guard_or};
+use crate::ngx_ext::guard::{guard, guard_or};
+use crate::ngx_ext::log::cycle_log;
 use crate::{conf, http, worker};
 
 static CONTEXT: ngx_http_module_t = ngx_http_module_t {

@@ -3,8 +3,9 @@
 use nginx_sys::{ngx_cycle, ngx_int_t};
 use smallvec::SmallVec;
 
+use super::context::{INTERNAL_ERROR, RequestContext};
 use super::request_error::RequestError;
-use super::{INTERNAL_ERROR, RequestContext, response};
+use super::response;
 use crate::ngx_ext::log::{Level, Quoted};
 use crate::protocol::accept::{self, Representation};
 use crate::protocol::channel_path::PathError;

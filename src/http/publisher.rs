@@ -10,8 +10,9 @@ use nginx_sys::{
 };
 use smallvec::SmallVec;
 
+use super::context::{INTERNAL_ERROR, RequestContext};
 use super::request_error::RequestError;
-use super::{INTERNAL_ERROR, RequestContext, channels, response};
+use super::{channels, response};
 use crate::conf::{self, PublisherMode};
 use crate::ngx_ext::guard::guard_or;
 use crate::ngx_ext::log::{Level, Quoted};

@@ -2,8 +2,8 @@
 
 use nginx_sys::{NGX_OK, ngx_int_t};
 
+use super::context::{INTERNAL_ERROR, RequestContext};
 use super::request_error::RequestError;
-use super::{INTERNAL_ERROR, RequestContext};
 use crate::ngx_ext::log::Level;
 use crate::ngx_ext::request::{OutOfMemory, Request};
 

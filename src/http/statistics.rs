@@ -3,8 +3,9 @@
 use nginx_sys::{NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_int_t};
 use smallvec::SmallVec;
 
+use super::context::{INTERNAL_ERROR, RequestContext};
 use super::request_error::RequestError;
-use super::{INTERNAL_ERROR, RequestContext, channels, response};
+use super::{channels, response};
 use crate::conf::StatisticsFormat;
 use crate::ngx_ext::request::OutOfMemory;
 use crate::protocol::accept::{self, Representation, Statistics};

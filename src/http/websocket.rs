@@ -7,8 +7,9 @@ use nginx_sys::{
     NGX_HTTP_GET, NGX_HTTP_VERSION_20, ngx_http_finalize_request, ngx_http_request_t, ngx_int_t,
 };
 
+use super::context::{INTERNAL_ERROR, RequestContext};
 use super::request_error::RequestError;
-use super::{INTERNAL_ERROR, RequestContext, response, subscriber};
+use super::{response, subscriber};
 use crate::conf::{self, Refuse};
 use crate::ngx_ext::guard::guard_or;
 use crate::ngx_ext::log::{Level, Quoted};

@@ -105,7 +105,7 @@ pub unsafe fn place_in_pool<T>(pool: *mut ngx_pool_t, value: T) -> *mut T {
         let value = unsafe { Box::from_raw(data.cast::<T>()) };
         // SAFETY: the log of the running cycle outlives the call.
         unsafe {
-            super::guard::guard(super::guard::cycle_log(), "a pool cleanup", (), || drop(value));
+            super::guard::guard(super::log::cycle_log(), "a pool cleanup", (), || drop(value));
         }
     }
 

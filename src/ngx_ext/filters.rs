@@ -1,11 +1,10 @@
 //! Output filters of nginx that a location is to be without.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::c_void;
 
-use nginx_sys::{
-    NGX_HTTP_MODULE, ngx_conf_t, ngx_cycle_t, ngx_http_conf_ctx_t, ngx_http_module_t, ngx_module_t,
-};
+use nginx_sys::{ngx_conf_t, ngx_http_conf_ctx_t, ngx_http_module_t};
 
+use super::modules;
 use super::request::OutOfMemory;
 
 /// The settings of all modules at one level of the configuration.
@@ -36,7 +35,7 @@ pub unsafe fn unset(
     // SAFETY: the caller vouches for `cf`. A module's own functions make and merge what its place in a
     // level holds, in the way in which nginx calls them.
     unsafe {
-        let Some(module) = find((*cf).cycle, module) else { return Ok(()) };
+        let Some(module) = modules::find((*cf).cycle, module) else { return Ok(()) };
         let hooks = &*(*module).ctx.cast::<ngx_http_module_t>();
         let (Some(create), Some(merge)) = (hooks.create_loc_conf, hooks.merge_loc_conf) else {
             return Ok(());
@@ -50,24 +49,4 @@ pub unsafe fn unset(
         }
         Ok(())
     }
-}
-
-/// The HTTP module of this name, if a cycle has it.
-///
-/// # Safety
-/// `cycle` must be live, or being made from a configuration.
-pub(super) unsafe fn find(cycle: *const ngx_cycle_t, name: &str) -> Option<*mut ngx_module_t> {
-    // SAFETY: a null pointer ends the array; names are C strings.
-    unsafe {
-        let mut next = (*cycle).modules;
-        while let Some(module) = (*next).as_ref() {
-            let named = !module.name.is_null()
-                && CStr::from_ptr(module.name.cast()).to_bytes() == name.as_bytes();
-            if named && module.type_ == NGX_HTTP_MODULE as usize {
-                return Some(*next);
-            }
-            next = next.add(1);
-        }
-    }
-    None
 }

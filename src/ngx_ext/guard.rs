@@ -82,12 +82,6 @@ pub fn take_panicked() -> bool {
     PANICKED.replace(false)
 }
 
-/// The log of the running cycle, valid as long as the process serves that cycle.
-pub fn cycle_log() -> *mut ngx_log_t {
-    // SAFETY: nginx sets `ngx_cycle` before it calls any module and never clears it.
-    unsafe { (*nginx_sys::ngx_cycle).log }
-}
-
 /// Rust's own report of a panic, several lines for standard error, which nginx has made its log, gives
 /// way to our line. Outside of callbacks it stays.
 fn hush() {

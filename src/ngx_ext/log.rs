@@ -35,6 +35,24 @@ pub unsafe fn write(level: Level, log: *mut ngx_log_t, line: fmt::Arguments<'_>)
     }
 }
 
+/// The log of the running cycle, valid as long as the process serves that cycle.
+pub fn cycle_log() -> *mut ngx_log_t {
+    // SAFETY: nginx sets `ngx_cycle` before it calls any module and never clears it.
+    unsafe { (*nginx_sys::ngx_cycle).log }
+}
+
+/// Writes one line to the log of the running cycle, at level warn.
+pub fn warn(line: fmt::Arguments<'_>) {
+    // SAFETY: the log of the running cycle is valid.
+    unsafe { write(Level::Warn, cycle_log(), line) }
+}
+
+/// Writes one line to the log of the running cycle, at level notice.
+pub fn notice(line: fmt::Arguments<'_>) {
+    // SAFETY: the log of the running cycle is valid.
+    unsafe { write(Level::Notice, cycle_log(), line) }
+}
+
 /// Bytes that a client sent, fit for a log line: control bytes, quotes and bytes that are not
 /// ASCII are escaped, and a long value is cut.
 pub struct Quoted<'a>(pub &'a [u8]);

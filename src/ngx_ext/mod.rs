@@ -10,6 +10,7 @@ pub mod filters;
 pub mod guard;
 pub mod headers;
 pub mod log;
+pub mod modules;
 pub mod output;
 #[cfg(planted_fault)]
 pub mod planted_fault;

@@ -1,12 +1,12 @@
 //! What kind of process this is, and what it has loaded.
 
-use std::ffi::CStr;
-
 use nginx_sys::{
-    NGX_HTTP_MODULE, NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_core_conf_t, ngx_core_module,
-    ngx_cycle, ngx_cycle_t, ngx_exiting, ngx_inherited, ngx_pid, ngx_process, ngx_process_slot,
-    ngx_quit, ngx_terminate, ngx_test_config,
+    NGX_PROCESS_SINGLE, NGX_PROCESS_WORKER, ngx_core_conf_t, ngx_core_module, ngx_cycle,
+    ngx_cycle_t, ngx_exiting, ngx_inherited, ngx_pid, ngx_process, ngx_process_slot, ngx_quit,
+    ngx_terminate, ngx_test_config,
 };
+
+use super::modules;
 
 /// `nginx -t`: the configuration is read, nothing is served.
 pub fn is_test() -> bool {
@@ -98,16 +98,7 @@ pub unsafe fn worker_processes(cycle: *const ngx_cycle_t) -> usize {
 ///
 /// `cycle` is live; the names live as long as it.
 pub unsafe fn http_modules<'a>(cycle: *const ngx_cycle_t) -> Vec<&'a str> {
-    let mut names = Vec::new();
-    // SAFETY: a null pointer ends the array; names are C strings.
-    unsafe {
-        let mut next = (*cycle).modules;
-        while let Some(module) = (*next).as_ref() {
-            if module.type_ == NGX_HTTP_MODULE as usize && !module.name.is_null() {
-                names.extend(CStr::from_ptr(module.name.cast()).to_str());
-            }
-            next = next.add(1);
-        }
-    }
-    names
+    // SAFETY: the caller vouches for the cycle, whose modules live as long.
+    let names = unsafe { modules::all(cycle) }.map(|(_, name)| name.to_str());
+    names.filter_map(Result::ok).collect()
 }

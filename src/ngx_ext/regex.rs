@@ -17,7 +17,7 @@ mod with_pcre {
     };
 
     use super::ngx_conf_t;
-    use crate::ngx_ext::guard::cycle_log;
+    use crate::ngx_ext::log::cycle_log;
     use crate::ngx_ext::str;
 
     /// A compiled expression; it lives in the pool of the configuration it was compiled for.

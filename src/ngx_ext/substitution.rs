@@ -11,7 +11,7 @@ use nginx_sys::{
     ngx_array_t, ngx_buf_t, ngx_chain_t, ngx_cycle, ngx_int_t, ngx_str_t, ngx_uint_t, u_char,
 };
 
-use super::filters;
+use super::modules;
 use super::request::Request;
 
 const MODULE: &str = "ngx_http_sub_filter_module";
@@ -60,7 +60,7 @@ impl Request<'_> {
         // SAFETY: the cycle that serves a live request; a module's place in the request's contexts is null
         // or what the filter made for it, which never was shorter than it is now.
         let (record, is_new) = unsafe {
-            let module = filters::find(ngx_cycle.cast_const(), MODULE)?;
+            let module = modules::find(ngx_cycle.cast_const(), MODULE)?;
             let record = (*(*self.as_ptr()).ctx.add((*module).ctx_index)).cast::<Record>();
             (record, record.as_ref().is_some_and(Record::is_new))
         };

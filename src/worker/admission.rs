@@ -7,7 +7,8 @@ use nginx_sys::{ngx_http_request_t, ngx_int_t};
 use smallvec::SmallVec;
 
 use crate::conf::{self, Location, Main, TemplateKind};
-use crate::ngx_ext::guard::{cycle_log, guard_or};
+use crate::ngx_ext::guard::guard_or;
+use crate::ngx_ext::log::cycle_log;
 use crate::ngx_ext::request::{OutOfMemory, Request};
 use crate::protocol::padding::{self, Minimums};
 use crate::protocol::{percent, sse};

@@ -7,7 +7,8 @@ use std::rc::{Rc, Weak};
 use nginx_sys::{NGX_ERROR, NGX_HTTP_INTERNAL_SERVER_ERROR, ngx_int_t};
 
 use crate::conf;
-use crate::ngx_ext::guard::{cycle_log, guard_or};
+use crate::ngx_ext::guard::guard_or;
+use crate::ngx_ext::log::cycle_log;
 use crate::ngx_ext::request::Request;
 use crate::worker::context::{Worker, now};
 use crate::worker::subscriber::{Phase, Subscriber};

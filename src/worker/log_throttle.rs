@@ -2,8 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::ngx_ext::guard::cycle_log;
-use crate::ngx_ext::log::{self, Level, Quoted};
+use crate::ngx_ext::log::{Quoted, warn};
 use crate::ngx_ext::timer::now_ms;
 use crate::store::evicted_here;
 use crate::worker::context::Worker;
@@ -37,18 +36,11 @@ impl Worker {
         if at.get().is_some_and(|at| now_ms() < at + INTERVAL) {
             return;
         }
-        // SAFETY: the log of the running cycle.
-        unsafe {
-            log::write(
-                Level::Warn,
-                cycle_log(),
-                format_args!(
-                    "push stream module: the zone is full, {count} of the oldest messages were evicted; \
-                     channel {} wanted room",
-                    Quoted(&first)
-                ),
-            );
-        }
+        warn(format_args!(
+            "push stream module: the zone is full, {count} of the oldest messages were evicted; \
+             channel {} wanted room",
+            Quoted(&first)
+        ));
         told.set(told.get() + count);
         at.set(Some(now_ms()));
         first.clear();

@@ -1,11 +1,8 @@
 //! Publishing and deleting for the request handlers: the store does it, and the workers concerned are
 //! woken.
 
-use smallvec::SmallVec;
-
 use crate::conf::Main;
-use crate::ngx_ext::guard::cycle_log;
-use crate::ngx_ext::log::{self, Level};
+use crate::ngx_ext::log::warn;
 use crate::store::{Channel, Limits, Parts, Publish, Published, Ref, SlotId, StoreError, Wake};
 use crate::worker::context::{Worker, now};
 use crate::worker::wakeup;
@@ -52,8 +49,7 @@ impl Worker {
         let publish = Publish { me: self.me, parts: *parts, store, limits, now: now() };
         let published = self.zone.publish_existing(channels, &publish);
         self.tell_evictions(first);
-        let names: SmallVec<[&[u8]; 4]> = channels.iter().map(|(_, name)| *name).collect();
-        self.published(&names, &published?);
+        self.published(&published?, |channel| channels[channel].1);
         Ok(())
     }
 
@@ -68,15 +64,15 @@ impl Worker {
         let published = self.zone.publish(ids, &publish);
         self.tell_evictions(ids[0]);
         let published = published?;
-        self.published(ids, &published);
+        self.published(&published, |channel| ids[channel]);
         Ok(published)
     }
 
     /// Wakes those who have mail now, and says who does not take it.
-    fn published(&self, channels: &[&[u8]], published: &Published) {
+    fn published<'a>(&self, published: &Published, id_of: impl Fn(usize) -> &'a [u8]) {
         self.wake(&published.wake);
-        for (slot, channel) in &published.stuck {
-            self.tell_stuck(*slot, channels[*channel]);
+        for &(slot, channel) in &published.stuck {
+            self.tell_stuck(slot, id_of(channel));
         }
     }
 
@@ -94,9 +90,4 @@ impl Worker {
             }
         }
     }
-}
-
-pub(in crate::worker) fn warn(line: std::fmt::Arguments<'_>) {
-    // SAFETY: the log of the running cycle.
-    unsafe { log::write(Level::Warn, cycle_log(), line) }
 }

@@ -1,12 +1,10 @@
 //! Workers that do not take their mail (`store/operations/stuck.rs`): this one looks after the others, and says what
 //! it found.
 
-use crate::ngx_ext::log::Quoted;
+use crate::ngx_ext::log::{Quoted, notice, warn};
 use crate::ngx_ext::timer::now_ms;
 use crate::store::{STUCK_AFTER, SlotId};
 use crate::worker::context::Worker;
-use crate::worker::lifecycle::start::notice;
-use crate::worker::publish::warn;
 
 impl Worker {
     /// Looks after the others' mailboxes.

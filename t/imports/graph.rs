@@ -18,6 +18,28 @@ struct File {
     globs: Vec<Vec<String>>,
     /// Paths that begin at the crate, all made absolute.
     paths: BTreeSet<Vec<String>>,
+    /// Names that it takes in, and the path to each.
+    names: BTreeMap<String, Vec<String>>,
+    /// Paths that begin with a name.
+    named: BTreeSet<Vec<String>>,
+}
+
+impl File {
+    /// A path that begins with a name of this module's: one that was taken in, or a module in it.
+    fn led_on(
+        &self,
+        module: &Module,
+        path: &[String],
+        files: &BTreeMap<Module, File>,
+    ) -> Option<Vec<String>> {
+        let (first, rest) = path.split_first()?;
+        let child = || {
+            let child = [&module[..], std::slice::from_ref(first)].concat();
+            files.contains_key(&child).then_some(child)
+        };
+        let begin = self.names.get(first).cloned().or_else(child)?;
+        Some([&begin[..], rest].concat())
+    }
 }
 
 /// Every file's imports, those through a re-export led on to where the thing is defined.
@@ -27,7 +49,9 @@ pub fn imports(src: &Path) -> BTreeMap<Module, BTreeSet<Module>> {
     files
         .iter()
         .map(|(module, file)| {
-            let targets = file.paths.iter().filter_map(|path| resolve(path, &files));
+            let named = file.named.iter().filter_map(|path| file.led_on(module, path, &files));
+            let targets = file.paths.iter().cloned().chain(named);
+            let targets = targets.filter_map(|path| resolve(&path, &files));
             (module.clone(), targets.filter(|target| target != module).collect())
         })
         .collect()
@@ -133,7 +157,10 @@ impl Reader<'_> {
         let (Some(path), Some(name)) = (self.absolute(path), name) else { return };
         match passes_on {
             true => _ = self.file.reexports.insert(name.clone(), path),
-            false => _ = self.file.paths.insert(path),
+            false => {
+                self.file.names.insert(name.clone(), path.clone());
+                self.file.paths.insert(path);
+            }
         }
     }
 }
@@ -163,9 +190,10 @@ impl<'a> Visit<'a> for Reader<'_> {
     fn visit_path(&mut self, path: &'a syn::Path) {
         let parts: Vec<String> = path.segments.iter().map(|part| part.ident.to_string()).collect();
         if parts.len() > 1 {
-            if let Some(path) = self.absolute(&parts) {
-                self.file.paths.insert(path);
-            }
+            match self.absolute(&parts) {
+                Some(path) => self.file.paths.insert(path),
+                None => self.file.named.insert(parts),
+            };
         }
         visit::visit_path(self, path);
     }

@@ -11,6 +11,7 @@ use core::mem::{offset_of, size_of};
 pub use crate::store::ground::flags::{ChannelFlags, MessageFlags, SlotState};
 use crate::store::ground::memory::{Cell32, Cell64, Link, Object, Ref};
 use crate::store::ground::robust::RobustMutex;
+use crate::store::ground::slot_id::SlotId;
 
 /// First word of every zone: `ngxpstrm`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ngxpstrm");
@@ -345,6 +346,13 @@ impl Slot {
             3 => SlotState::Draining,
             _ => SlotState::Free,
         }
+    }
+}
+
+impl Node {
+    /// The worker whose subscriptions these are.
+    pub fn worker(&self) -> SlotId {
+        SlotId::new(self.slot.get() as usize)
     }
 }
 

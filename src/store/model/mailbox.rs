@@ -79,7 +79,7 @@ impl Transaction<'_> {
 
     /// Puts a message for a node into its worker's mailbox, which has room.
     pub fn post(&self, node: &Node, message: Ref<Message>) -> Posted {
-        let slot = &self.slots()[node.slot.get() as usize];
+        let slot = self.slot(node.worker());
         let bytes = self.message_bytes(message);
         if slot.stuck.get() != 0 && self.is_too_much(slot.mail_bytes.get() + bytes) {
             self.count_missed(node);
@@ -99,6 +99,11 @@ impl Transaction<'_> {
         } else {
             Posted::Queued
         }
+    }
+
+    /// The message that a worker takes next, if one waits.
+    pub fn next_mail(&self, slot: &Slot) -> Option<Ref<Message>> {
+        self.read_mail(slot, 1, 0).pop()
     }
 
     /// The first entries of a mailbox, at most so many, and messages of at most so many bytes but for the
@@ -136,8 +141,7 @@ impl Transaction<'_> {
         if slot.mail_count.get() == 0 {
             return false;
         }
-        let mut first = slot.mail_first.get() as usize;
-        let mut block = head;
+        let (mut block, mut first) = (head, slot.mail_first.get() as usize);
         if first == MAIL_ENTRIES {
             let Some(next) = self.at(head).next.get() else { unreachable!("entries remain") };
             self.link(&slot.mail_head, Some(next));
@@ -154,20 +158,22 @@ impl Transaction<'_> {
         self.sub64(&slot.mail_bytes, self.message_bytes(message));
         self.release(message);
         if slot.mail_count.get() == 0 {
-            self.rewind(slot, block);
+            self.rewind(slot);
         }
         true
     }
 
-    /// An empty mailbox keeps one block, so that the next publish needs none.
-    fn rewind(&self, slot: &Slot, block: Ref<MailBlock>) {
-        if let Some(next) = self.at(block).next.get() {
-            self.link(&slot.mail_head, Some(next));
-            self.link(&self.at(next).prev, None);
-            self.free(block);
-        }
+    /// An empty mailbox keeps one block, its last, so that the next publish needs none. It has one more at most,
+    /// whose entries are used up.
+    fn rewind(&self, slot: &Slot) {
+        let (head, tail) = (slot.mail_head.get(), slot.mail_tail.get());
         self.set(&slot.mail_first, 0);
         self.set(&slot.mail_end, 0);
+        if let (Some(used_up), Some(last)) = (head.filter(|_| head != tail), tail) {
+            self.link(&slot.mail_head, Some(last));
+            self.link(&self.at(last).prev, None);
+            self.free(used_up);
+        }
     }
 
     /// Removes the last entry, which there is.
@@ -190,20 +196,10 @@ impl Transaction<'_> {
         self.sub(&slot.mail_count, 1);
         self.sub64(&slot.mail_bytes, self.message_bytes(message));
         if slot.mail_count.get() == 0 {
-            self.keep_one(slot, block);
+            self.rewind(slot);
         }
         unused.into_iter().for_each(|block| self.free(block));
         message
-    }
-
-    /// Of an empty mailbox, this block, which is its last.
-    fn keep_one(&self, slot: &Slot, last: Ref<MailBlock>) {
-        let used_up = slot.mail_head.get().filter(|head| *head != last);
-        self.link(&slot.mail_head, Some(last));
-        self.link(&self.at(last).prev, None);
-        self.set(&slot.mail_first, 0);
-        self.set(&slot.mail_end, 0);
-        used_up.into_iter().for_each(|block| self.free(block));
     }
 
     /// Frees the block that an empty mailbox keeps.

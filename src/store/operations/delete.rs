@@ -87,7 +87,7 @@ impl Transaction<'_> {
     fn doom_nodes(&self, channel: Ref<Channel>) -> Wake {
         let mut wake = Wake::new();
         for node in self.items::<OfChannel>(&self.at(channel).nodes) {
-            let worker = SlotId::new(self.at(node).slot.get() as usize);
+            let worker = self.at(node).worker();
             let slot = self.slot(worker);
             self.unlink::<OfSlot>(&slot.nodes, node);
             self.push_back::<OfSlot>(&slot.deleted_nodes, node);

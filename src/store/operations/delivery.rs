@@ -128,7 +128,7 @@ impl Zone {
     pub fn notice(&self, me: SlotId, skip: usize) -> Option<Notice<'_>> {
         let tx = self.begin();
         let slot = tx.slot(me);
-        let next = tx.read_mail(slot, 1, 0).first().map(|&message| tx.stamp_of(message));
+        let next = tx.next_mail(slot).map(|message| tx.stamp_of(message));
         let mut deleted_nodes = tx.items::<OfSlot>(&slot.deleted_nodes).take(NOTICES);
         let node = deleted_nodes.by_ref().filter(|&node| !tx.mail_waits(slot, node)).nth(skip)?;
         let notice = self.notice_of(&tx, node)?;

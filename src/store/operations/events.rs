@@ -26,7 +26,6 @@
 
 use crate::store::ground::layout::{Channel, ChannelFlags, Message};
 use crate::store::ground::memory::Ref;
-use crate::store::ground::slot_id::SlotId;
 use crate::store::model::event::Event;
 use crate::store::model::limits::Limits;
 use crate::store::model::mailbox::Posted;
@@ -185,7 +184,7 @@ impl Transaction<'_> {
         for node in self.items::<OfChannel>(&c.nodes) {
             let n = self.at(node);
             if self.post(n, message) == Posted::Wake {
-                self.wake(SlotId::new(n.slot.get() as usize));
+                self.wake(n.worker());
             }
         }
         self.release(message);

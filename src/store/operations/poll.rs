@@ -154,7 +154,7 @@ impl Zone {
     pub fn standing(&self, me: SlotId, subscriptions: &[Subscription], now: u64) -> Progress {
         let tx = self.begin();
         let slot = tx.slot(me);
-        let next = tx.read_mail(slot, 1, 0).first().copied();
+        let next = tx.next_mail(slot);
         let mut behind = None;
         for subscription in subscriptions {
             if let Some(message) = next.filter(|_| tx.mail_waits(slot, subscription.node)) {

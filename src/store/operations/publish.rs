@@ -335,7 +335,7 @@ impl Transaction<'_> {
         let mut workers: Vec<SlotId> = Vec::new();
         for channel in targets.iter().filter_map(|target| target.found) {
             let nodes = self.items::<OfChannel>(&self.at(channel).nodes);
-            workers.extend(nodes.map(|node| SlotId::new(self.at(node).slot.get() as usize)));
+            workers.extend(nodes.map(|node| self.at(node).worker()));
         }
         workers.sort_unstable();
         let entries = workers.chunk_by(|a, b| a == b).map(|same| (self.slot(same[0]), same.len()));
@@ -406,7 +406,7 @@ impl Transaction<'_> {
     ) {
         for node in self.items::<OfChannel>(&self.at(channel).nodes) {
             let n = self.at(node);
-            let worker = SlotId::new(n.slot.get() as usize);
+            let worker = n.worker();
             match self.post(n, message) {
                 Posted::Wake => published.wake.push(worker),
                 Posted::Missed if self.is_first_told(worker) => {

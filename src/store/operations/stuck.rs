@@ -131,7 +131,7 @@ impl Transaction<'_> {
 
     /// The subscribers of a node do not get a message, because their worker is stuck.
     pub fn count_missed(&self, node: &Node) {
-        let slot = &self.slots()[node.slot.get() as usize];
+        let slot = self.slot(node.worker());
         let missed = node.subscribers.get();
         self.add64(&slot.dropped[DropCause::Memory as usize], u64::from(missed));
         self.set(&slot.missed, slot.missed.get().saturating_add(missed));
@@ -147,10 +147,13 @@ impl Transaction<'_> {
         is_first
     }
 
-    /// The worker of a slot is not stuck: it publishes. Commits.
+    /// The worker of a slot is not stuck: it publishes. A step of its own, if it was marked.
     pub fn is_here(&self, worker: SlotId) {
-        self.unmark(self.slot(worker));
-        self.commit();
+        let slot = self.slot(worker);
+        if slot.stuck.get() != 0 {
+            self.unmark(slot);
+            self.commit();
+        }
     }
 
     fn unmark(&self, slot: &Slot) {

@@ -256,12 +256,11 @@ impl Transaction<'_> {
     }
 
     pub fn slot_of(&self, node: Ref<Node>) -> &crate::store::ground::layout::Slot {
-        &self.slots()[self.at(node).slot.get() as usize]
+        self.slot(self.at(node).worker())
     }
 
     pub fn node_of(&self, me: SlotId, channel: Ref<Channel>) -> Option<Ref<Node>> {
-        self.items::<OfChannel>(&self.at(channel).nodes)
-            .find(|&node| self.at(node).slot.get() as usize == me.index())
+        self.items::<OfChannel>(&self.at(channel).nodes).find(|&node| self.at(node).worker() == me)
     }
 
     fn add_node(&self, me: SlotId, channel: Ref<Channel>) -> Result<Ref<Node>, Full> {

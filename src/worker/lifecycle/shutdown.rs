@@ -29,12 +29,13 @@ use std::cell::Cell;
 
 use nginx_sys::ngx_event_t;
 
+use crate::ngx_ext::log::notice;
 use crate::ngx_ext::process;
 use crate::ngx_ext::timer::{Event, now_ms};
 use crate::store::EventsTurn;
 use crate::worker::context::Worker;
 use crate::worker::lifecycle::drain_schedule::Pace;
-use crate::worker::lifecycle::start::{guarded, guarded_timer, notice};
+use crate::worker::lifecycle::start::{guarded, guarded_timer};
 
 /// Turns of taking mail before a leaving worker ends its subscribers.
 const LAST_DRAINS: usize = 1000;

@@ -7,8 +7,8 @@ use nginx_sys::{ngx_cycle_t, ngx_event_t};
 
 use crate::conf::{self, MemoryFull};
 use crate::failpoints;
-use crate::ngx_ext::guard::{cycle_log, guard_or, take_panicked};
-use crate::ngx_ext::log::{self, Level};
+use crate::ngx_ext::guard::{guard_or, take_panicked};
+use crate::ngx_ext::log::{self, Level, cycle_log, notice};
 use crate::ngx_ext::timer::Event;
 use crate::ngx_ext::{eventfd, process};
 use crate::store::NoSlot;
@@ -90,11 +90,6 @@ impl Worker {
 
 fn tell_death(pid: u32) {
     notice(format_args!("push stream module: worker {pid} died, what it held is given back"));
-}
-
-pub(in crate::worker) fn notice(line: std::fmt::Arguments<'_>) {
-    // SAFETY: the log of the running cycle.
-    unsafe { log::write(Level::Notice, cycle_log(), line) }
 }
 
 /// The master, before it starts workers: what they all inherit.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nginx_sys::ngx_event_t;
 
-use crate::ngx_ext::guard::cycle_log;
+use crate::ngx_ext::log::cycle_log;
 use crate::ngx_ext::timer::{self, Event, now_ms};
 use crate::store::Mode;
 use crate::worker::context::Worker;
