@@ -10,7 +10,7 @@ use ngx_http_push_stream_module::protocol::websocket::inflate::{InflateError, in
 use ngx_http_push_stream_module::protocol::websocket::reader::{Incoming, Read, Reader};
 use ngx_http_push_stream_module::protocol::websocket::rules::{Masking, ReaderLimits};
 use ngx_http_push_stream_module::protocol::websocket::{close, deflate, frame};
-use ngx_http_push_stream_module::worker::frames::Frames;
+use ngx_http_push_stream_module::worker::output::frames::Frames;
 use ngx_push_stream_fuzz::fields;
 use ngx_push_stream_fuzz::inflate::{self as simple, Inflated};
 
