@@ -1,6 +1,7 @@
 //! JSON.
 
-use super::{ChannelInfo, Encoder, GroupHead, Summary, append, append_number};
+use super::counters::{ChannelInfo, GroupHead, Summary};
+use super::encoder::{Encoder, append, append_number};
 use crate::protocol::{date, json};
 
 pub struct Json;

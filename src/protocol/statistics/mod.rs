@@ -1,8 +1,10 @@
 //! The bodies that tell about channels: answers of publisher and statistics locations.
 //!
 //! Clients see these bytes; spaces and line ends are part of each format. One file a format, each with
-//! the shapes of [`Encoder`].
+//! the shapes of `encoder.rs`.
 
+mod counters;
+mod encoder;
 mod json;
 mod plain;
 #[cfg(test)]
@@ -10,73 +12,10 @@ mod samples;
 mod xml;
 mod yaml;
 
+pub use self::counters::{ChannelInfo, GroupHead, Summary, WorkerInfo};
+use self::encoder::Encoder;
+pub(super) use self::encoder::{append, append_number};
 use super::reserve;
-
-/// The counters of one channel (STAT-46..48).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChannelInfo<'a> {
-    pub id: &'a [u8],
-    /// Number of the channel's last message (STAT-46).
-    pub published: u64,
-    pub stored: u64,
-    /// Subscriptions (STAT-48).
-    pub subscribers: u64,
-}
-
-/// What stands before the channels of a group, and first in a summary (STAT-42..45, STAT-56).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GroupHead<'a> {
-    /// The machine's own name, not the request's (STAT-42).
-    pub hostname: &'a [u8],
-    /// Now, in seconds since the epoch (STAT-43).
-    pub time: u64,
-    pub channels: u64,
-    pub wildcard_channels: u64,
-    /// Seconds since the zone was created (STAT-56).
-    pub uptime: u64,
-}
-
-/// One worker of a summary (STAT-55, STAT-57).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WorkerInfo {
-    pub pid: u64,
-    /// Connections (STAT-55).
-    pub subscribers: u64,
-    /// Seconds since the process started (STAT-57).
-    pub uptime: u64,
-}
-
-/// The zone as a whole (STAT-49..55).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary<'a> {
-    pub head: GroupHead<'a>,
-    pub published: u64,
-    pub stored: u64,
-    pub messages_in_trash: u64,
-    pub channels_in_delete: u64,
-    pub channels_in_trash: u64,
-    /// Connections, not subscriptions (STAT-55).
-    pub subscribers: u64,
-    /// In the order in which they are shown (STAT-58).
-    pub workers: Vec<WorkerInfo>,
-}
-
-impl Summary<'_> {
-    /// The zone's numbers under the names and in the order of all formats (STAT-36..40).
-    fn numbers(&self) -> [(&'static str, u64); 9] {
-        [
-            ("channels", self.head.channels),
-            ("wildcard_channels", self.head.wildcard_channels),
-            ("published_messages", self.published),
-            ("stored_messages", self.stored),
-            ("messages_in_trash", self.messages_in_trash),
-            ("channels_in_delete", self.channels_in_delete),
-            ("channels_in_trash", self.channels_in_trash),
-            ("subscribers", self.subscribers),
-            ("uptime", self.head.uptime),
-        ]
-    }
-}
 
 /// How channels are written; `accept` chooses (STAT-28).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,33 +93,6 @@ impl<'a> Group<'a> {
     pub fn finish(self) {
         self.encoder.end(self.empty, self.out);
     }
-}
-
-/// The shapes of one format. What is appended has its exact size, whatever the numbers (STAT-63).
-trait Encoder {
-    /// One channel alone.
-    fn channel(&self, channel: &ChannelInfo<'_>, out: &mut Vec<u8>);
-    /// What stands before the channels of a group.
-    fn begin(&self, head: &GroupHead<'_>, out: &mut Vec<u8>);
-    /// One channel of a group.
-    fn item(&self, channel: &ChannelInfo<'_>, out: &mut Vec<u8>);
-    /// What stands between two channels of a group.
-    fn between(&self) -> &'static [u8];
-    /// What stands after the channels of a group, or in their place.
-    fn end(&self, empty: bool, out: &mut Vec<u8>);
-    /// The zone.
-    fn summary(&self, summary: &Summary<'_>, out: &mut Vec<u8>);
-}
-
-/// Appends the parts one after another.
-pub(super) fn append(out: &mut Vec<u8>, parts: &[&str]) {
-    parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
-}
-
-/// Appends a number, unsigned and decimal, between two texts (STAT-44).
-pub(super) fn append_number(out: &mut Vec<u8>, before: &[&str], number: u64, after: &str) {
-    append(out, before);
-    append(out, &[itoa::Buffer::new().format(number), after]);
 }
 
 #[cfg(test)]

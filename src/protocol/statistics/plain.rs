@@ -1,6 +1,7 @@
 //! Plain text. A value is always on one line: ids are shown as [`percent::append_printable`] says.
 
-use super::{ChannelInfo, Encoder, GroupHead, Summary, append, append_number};
+use super::counters::{ChannelInfo, GroupHead, Summary};
+use super::encoder::{Encoder, append, append_number};
 use crate::protocol::{date, percent};
 
 pub struct Plain;

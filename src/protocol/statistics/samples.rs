@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{ChannelInfo, GroupHead, Summary, WorkerInfo};
+use super::counters::{ChannelInfo, GroupHead, Summary, WorkerInfo};
 
 pub const HEAD: GroupHead<'static> = GroupHead {
     hostname: b"box",

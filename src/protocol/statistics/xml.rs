@@ -1,6 +1,7 @@
 //! XML.
 
-use super::{ChannelInfo, Encoder, GroupHead, Summary, append, append_number};
+use super::counters::{ChannelInfo, GroupHead, Summary};
+use super::encoder::{Encoder, append, append_number};
 use crate::protocol::{date, xml};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\r\n";
