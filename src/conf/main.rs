@@ -8,7 +8,7 @@ use crate::protocol::channel_path::{self, PathError};
 use crate::store::Limits;
 
 /// Main settings a server that serves push stream requests works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Main {
     /// What the store must respect.
     pub limits: Limits,

@@ -279,7 +279,7 @@ impl Pending {
     /// Ties the subscriber to its request. From here on it goes when the request does.
     pub fn keep(self, subscriber: &Rc<Subscriber>) -> Result<(), OutOfMemory> {
         let Pending { worker, request, .. } = self;
-        worker.registry.add(subscriber);
+        subscriber.number.set(worker.registry.add(subscriber));
         let data = Rc::into_raw(Rc::clone(subscriber));
         let kept = request
             .set_state(conf::ctx_index(), Rc::downgrade(subscriber))
@@ -311,7 +311,7 @@ impl Subscriber {
         if len == 0 {
             return;
         }
-        let fill = Padding { minimum, largest: worker.largest_padding }.of(len);
+        let fill = Padding { minimum, largest: worker.main.largest_padding }.of(len);
         let mut text = Vec::with_capacity(fill);
         match self.location.message_template.kind {
             TemplateKind::Plain => padding::append_crlf(fill, &mut text),
@@ -354,7 +354,7 @@ impl Subscriber {
 impl Worker {
     fn end_of(&self, subscriber: &Rc<Subscriber>) {
         subscriber.gone(self);
-        self.registry.remove(subscriber);
+        self.registry.remove(subscriber.number.replace(usize::MAX));
     }
 }
 

@@ -4,9 +4,11 @@ use std::cell::Cell;
 
 use smallvec::SmallVec;
 
+use crate::conf::Main;
+use crate::ngx_ext::log::warn;
 use crate::ngx_ext::process;
-use crate::ngx_ext::timer::Event;
-use crate::store::{Bookmark, DropCause, Limits, Ref, SlotId, Subscription, Zone};
+use crate::ngx_ext::timer::{Event, now_ms};
+use crate::store::{Bookmark, DropCause, Ref, SlotId, Subscription, Zone, evicted_here};
 use crate::worker::lifecycle::shutdown::Shutdown;
 use crate::worker::log_throttle::LogThrottle;
 use crate::worker::mailbox_watch::Watch;
@@ -22,20 +24,12 @@ thread_local! {
 pub struct Worker {
     pub(in crate::worker) zone: Zone,
     pub(in crate::worker) me: SlotId,
-    pub(in crate::worker) registry: Registry,
+    pub(in crate::worker) registry: Registry<Subscriber>,
     /// Of the history that clients of this worker read.
     pub(in crate::worker) compressed: DeflateCache,
-    pub(in crate::worker) limits: Limits,
-    /// DIR-18; empty: none.
-    pub(in crate::worker) events_id: Vec<u8>,
-    /// Text for subscribers of a deleted channel, unless the DELETE brings its own (DIR-7).
-    pub(in crate::worker) deleted_text: Vec<u8>,
-    /// Text of a ping (DIR-9).
-    pub(in crate::worker) ping_text: Vec<u8>,
-    /// Whether a long poll whose time is up gets a message (DIR-10).
-    pub(in crate::worker) timeout_with_body: bool,
-    /// The largest minimum of any padding (PAD-7).
-    pub(in crate::worker) largest_padding: usize,
+    /// The settings of the `http` level. A copy: a single process (`master_process off`) outlives the cycle that it
+    /// began with.
+    pub(in crate::worker) main: &'static Main,
     pub(in crate::worker) all_modules_known: bool,
     /// Its subscribers that are neither ending nor over.
     pub(in crate::worker) live: Cell<usize>,
@@ -76,7 +70,7 @@ impl Worker {
             subscriptions.push(membership.subscription);
         }
         if !subscriptions.is_empty() {
-            self.wake(&self.zone.leave(self.me, &subscriptions, &self.limits, now()));
+            self.wake(&self.zone.leave(self.me, &subscriptions, &self.main.limits, now()));
         }
     }
 
@@ -102,6 +96,13 @@ impl Worker {
     pub fn count_delivered(&self, n: u64) {
         if n > 0 {
             self.zone.count_delivered(self.me, n);
+        }
+    }
+
+    /// Something was done that may have needed room, for this channel; empty: for none in particular.
+    pub(in crate::worker) fn tell_evictions(&self, channel: &[u8]) {
+        if let Some(line) = self.evictions.line(evicted_here(), channel, now_ms()) {
+            warn(format_args!("{line}"));
         }
     }
 

@@ -84,7 +84,7 @@ impl Worker {
     /// there misses nothing and gets nothing again (the sane reading of DEL-4).
     fn tell_deleted(&self, notice: &Notice<'_>) {
         let Some(local) = self.registry.channel(notice.channel) else { return };
-        let text = notice.text.unwrap_or(&self.deleted_text);
+        let text = notice.text.unwrap_or(&self.main.channel_deleted_text);
         let view = MessageView::channel_deleted(notice.channel_id, text);
         let mut forms = EncodingCache::new(view.at(notice.stamp.second, notice.stamp.tag), false);
         // All of them: no first live id is later than this.

@@ -1,5 +1,6 @@
 //! What a panic costs: the one subscriber it concerns. Its connection is closed, or answered 500 if
-//! nothing has been said yet; what it held in the zone is given back; all others go on.
+//! nothing has been said yet; what it held in the zone is given back; all others go on. A panic that concerns
+//! no subscriber costs the one callback of nginx's.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::{Rc, Weak};
@@ -73,7 +74,7 @@ impl Worker {
             self.me,
             |node| nodes.get(&node).copied().unwrap_or(0),
             |history| histories.contains(&history),
-            &self.limits,
+            &self.main.limits,
             now(),
         ));
     }
@@ -103,5 +104,22 @@ pub(in crate::worker) fn of(request: Request<'_>) -> Option<(&'static Worker, Rc
 pub(in crate::worker) fn forget(request: Request<'_>) {
     if let Some((worker, subscriber)) = of(request) {
         subscriber.gone(worker);
+    }
+}
+
+/// Runs `f` with this worker; a panic ends in the log.
+pub(in crate::worker) fn guarded(callback: &'static str, f: impl FnOnce(&Worker)) {
+    guarded_timer(callback, |_| {}, f);
+}
+
+/// As [`guarded`]; after a panic `again` sets the timer that has called, so that it does not end.
+pub(in crate::worker) fn guarded_timer(
+    callback: &'static str,
+    again: impl FnOnce(&Worker),
+    f: impl FnOnce(&Worker),
+) {
+    if let Some(worker) = Worker::current() {
+        // SAFETY: the log of the running cycle.
+        unsafe { guard_or(cycle_log(), callback, || again(worker), || f(worker)) }
     }
 }

@@ -2,10 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::ngx_ext::log::{Quoted, warn};
-use crate::ngx_ext::timer::now_ms;
-use crate::store::evicted_here;
-use crate::worker::context::Worker;
+use crate::ngx_ext::log::Quoted;
 
 /// Least time between two lines of a worker, in milliseconds.
 const INTERVAL: u64 = 10_000;
@@ -21,28 +18,29 @@ pub struct LogThrottle {
     channel: RefCell<Vec<u8>>,
 }
 
-impl Worker {
-    /// Something was done that may have needed room, for this channel; empty: for none in particular.
-    pub(in crate::worker) fn tell_evictions(&self, channel: &[u8]) {
-        let LogThrottle { told, at, channel: first } = &self.evictions;
-        let count = evicted_here() - told.get();
+impl LogThrottle {
+    /// `evicted` is how many messages this worker has ever evicted; the last of them for this channel, empty:
+    /// for none in particular. What the log is to be told now, if anything.
+    pub fn line(&self, evicted: u64, channel: &[u8], now: u64) -> Option<String> {
+        let LogThrottle { told, at, channel: first } = self;
+        let count = evicted - told.get();
         if count == 0 {
-            return;
+            return None;
         }
         let mut first = first.borrow_mut();
         if first.is_empty() {
             first.extend_from_slice(channel);
         }
-        if at.get().is_some_and(|at| now_ms() < at + INTERVAL) {
-            return;
+        if at.get().is_some_and(|at| now < at + INTERVAL) {
+            return None;
         }
-        warn(format_args!(
+        told.set(evicted);
+        at.set(Some(now));
+        let channel = std::mem::take(&mut *first);
+        Some(format!(
             "push stream module: the zone is full, {count} of the oldest messages were evicted; \
              channel {} wanted room",
-            Quoted(&first)
-        ));
-        told.set(told.get() + count);
-        at.set(Some(now_ms()));
-        first.clear();
+            Quoted(&channel)
+        ))
     }
 }

@@ -45,7 +45,7 @@ impl Worker {
         store: bool,
     ) -> Result<(), StoreError> {
         let Some((_, first)) = channels.first() else { return Ok(()) };
-        let limits = &self.limits;
+        let limits = &self.main.limits;
         let publish = Publish { me: self.me, parts: *parts, store, limits, now: now() };
         let published = self.zone.publish_existing(channels, &publish);
         self.tell_evictions(first);

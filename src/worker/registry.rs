@@ -1,4 +1,4 @@
-//! This worker's subscribers, and on which channels they are.
+//! This worker's subscribers, and on which channels they are. What a subscriber is, is no concern of the registry.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,7 +7,6 @@ use std::rc::Rc;
 use slab::Slab;
 
 use crate::store::{Channel, Ref, Subscription};
-use crate::worker::subscriber::Subscriber;
 
 /// One channel of a subscriber.
 pub struct Membership {
@@ -16,23 +15,22 @@ pub struct Membership {
 }
 
 /// A subscriber on a channel: gets the messages from this id on.
-struct Entry {
-    subscriber: Rc<Subscriber>,
+struct Entry<S> {
+    subscriber: Rc<S>,
     live_from: u64,
 }
 
 /// A channel that this worker has subscribers on.
-#[derive(Default)]
-pub struct LocalChannel(RefCell<Slab<Entry>>);
+pub struct LocalChannel<S>(RefCell<Slab<Entry<S>>>);
 
 /// Where a subscriber is listed on a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place(usize);
 
-impl LocalChannel {
+impl<S> LocalChannel<S> {
     /// Calls `each` for every subscriber that is to get the message with this id. Subscribers may come
     /// and go meanwhile: those who come have a later first message.
-    pub fn each(&self, id: u64, mut each: impl FnMut(&Rc<Subscriber>)) {
+    pub fn each(&self, id: u64, mut each: impl FnMut(&Rc<S>)) {
         let mut i = 0;
         loop {
             let subscriber = {
@@ -52,54 +50,63 @@ impl LocalChannel {
 }
 
 /// All subscribers of this worker.
-#[derive(Default)]
-pub struct Registry {
-    channels: RefCell<HashMap<Ref<Channel>, Rc<LocalChannel>>>,
-    subscribers: RefCell<Slab<Rc<Subscriber>>>,
+pub struct Registry<S> {
+    channels: RefCell<HashMap<Ref<Channel>, Rc<LocalChannel<S>>>>,
+    subscribers: RefCell<Slab<Rc<S>>>,
 }
 
-impl Registry {
+impl<S> Default for LocalChannel<S> {
+    fn default() -> Self {
+        LocalChannel(RefCell::new(Slab::new()))
+    }
+}
+
+impl<S> Default for Registry<S> {
+    fn default() -> Self {
+        Registry { channels: RefCell::default(), subscribers: RefCell::default() }
+    }
+}
+
+impl<S> Registry<S> {
     pub fn is_empty(&self) -> bool {
         self.subscribers.borrow().is_empty()
     }
 
-    pub fn channel(&self, channel: Ref<Channel>) -> Option<Rc<LocalChannel>> {
+    pub fn channel(&self, channel: Ref<Channel>) -> Option<Rc<LocalChannel<S>>> {
         self.channels.borrow().get(&channel).map(Rc::clone)
     }
 
     /// All subscribers at this moment.
-    pub fn all(&self) -> Vec<Rc<Subscriber>> {
+    pub fn all(&self) -> Vec<Rc<S>> {
         self.subscribers.borrow().iter().map(|(_, subscriber)| Rc::clone(subscriber)).collect()
     }
 
-    /// The first subscriber from this number on that is neither ending nor over, and its number; behind
-    /// the last comes the first.
-    pub fn next_live(&self, from: usize) -> Option<(usize, Rc<Subscriber>)> {
+    /// The first subscriber from this number on that `is_wanted`, and its number; behind the last comes the
+    /// first.
+    pub fn next(&self, from: usize, is_wanted: impl Fn(&S) -> bool) -> Option<(usize, Rc<S>)> {
         let subscribers = self.subscribers.borrow();
         let end = subscribers.capacity();
         (from..end).chain(0..from.min(end)).find_map(|number| {
-            let subscriber = subscribers.get(number).filter(|subscriber| subscriber.is_live())?;
+            let subscriber = subscribers.get(number).filter(|subscriber| is_wanted(subscriber))?;
             Some((number, Rc::clone(subscriber)))
         })
     }
 
-    /// Lists a new subscriber, as long as it is connected.
-    pub fn add(&self, subscriber: &Rc<Subscriber>) {
-        let number = self.subscribers.borrow_mut().insert(Rc::clone(subscriber));
-        subscriber.number.set(number);
+    /// Lists a new subscriber, as long as it is connected; its number.
+    pub fn add(&self, subscriber: &Rc<S>) -> usize {
+        self.subscribers.borrow_mut().insert(Rc::clone(subscriber))
     }
 
-    pub fn remove(&self, subscriber: &Subscriber) {
+    /// Strikes out the subscriber with this number, if there is one.
+    pub fn remove(&self, number: usize) {
         let mut subscribers = self.subscribers.borrow_mut();
-        if subscribers.try_remove(subscriber.number.replace(usize::MAX)).is_some()
-            && subscribers.is_empty()
-        {
+        if subscribers.try_remove(number).is_some() && subscribers.is_empty() {
             *subscribers = Slab::new();
         }
     }
 
     /// Lists a subscriber on a channel.
-    pub fn enter(&self, subscriber: &Rc<Subscriber>, subscription: Subscription) -> Membership {
+    pub fn enter(&self, subscriber: &Rc<S>, subscription: Subscription) -> Membership {
         let mut channels = self.channels.borrow_mut();
         let mut entries = channels.entry(subscription.channel).or_default().0.borrow_mut();
         let subscriber = Rc::clone(subscriber);

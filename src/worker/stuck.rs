@@ -14,7 +14,10 @@ impl Worker {
             self.zone.note_stuck(worker, taken);
         }
         for misses in self.zone.relieve() {
-            self.tell_stuck(misses.worker, misses.channel_id.as_ref().unwrap_or(&self.events_id));
+            self.tell_stuck(
+                misses.worker,
+                misses.channel_id.as_ref().unwrap_or(&self.main.events_channel_id),
+            );
         }
     }
 

@@ -45,7 +45,8 @@ impl Worker {
     /// Makes the events channel, if there was no room for it before.
     pub(in crate::worker) fn retry_events(&self) {
         if let Some(turn) = WANTED.get() {
-            if self.zone.retry_events(turn, &self.events_id, &self.limits, now()) {
+            if self.zone.retry_events(turn, &self.main.events_channel_id, &self.main.limits, now())
+            {
                 WANTED.set(None);
             }
         }

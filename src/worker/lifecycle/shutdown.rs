@@ -34,8 +34,9 @@ use crate::ngx_ext::process;
 use crate::ngx_ext::timer::{Event, now_ms};
 use crate::store::EventsTurn;
 use crate::worker::context::Worker;
+use crate::worker::isolation::{guarded, guarded_timer};
 use crate::worker::lifecycle::drain_schedule::Pace;
-use crate::worker::lifecycle::start::{guarded, guarded_timer};
+use crate::worker::subscriber::Subscriber;
 
 /// Turns of taking mail before a leaving worker ends its subscribers.
 const LAST_DRAINS: usize = 1000;
@@ -157,7 +158,9 @@ impl Worker {
         }
         let mut number = self.departure.next.get();
         for _ in 0..due {
-            let Some((found, subscriber)) = self.registry.next_live(number) else { break };
+            let Some((found, subscriber)) = self.registry.next(number, Subscriber::is_live) else {
+                break;
+            };
             number = found + 1;
             self.departure.next.set(number);
             subscriber.guarded(self, "the end of a worker", || subscriber.end(self));

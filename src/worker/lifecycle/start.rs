@@ -13,6 +13,7 @@ use crate::ngx_ext::timer::Event;
 use crate::ngx_ext::{eventfd, process};
 use crate::store::NoSlot;
 use crate::worker::context::{CURRENT, Worker, now};
+use crate::worker::isolation::{guarded, guarded_timer};
 use crate::worker::lifecycle::shutdown::Shutdown;
 use crate::worker::lifecycle::{binary_upgrade, drain_schedule, events_channel, shutdown};
 use crate::worker::log_throttle::LogThrottle;
@@ -82,7 +83,7 @@ impl Worker {
     }
 
     fn reclaim_dead(&self) {
-        let dead = self.zone.reclaim_dead(Some(self.me), &self.limits, now());
+        let dead = self.zone.reclaim_dead(Some(self.me), &self.main.limits, now());
         self.wake(&dead.wake);
         dead.pids.iter().for_each(|pid| tell_death(*pid));
     }
@@ -197,12 +198,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
             me,
             registry: Registry::default(),
             compressed: DeflateCache::default(),
-            limits: main.limits.clone(),
-            events_id: main.events_channel_id.clone(),
-            deleted_text: main.channel_deleted_text.clone(),
-            ping_text: main.ping_text.clone(),
-            timeout_with_body: main.timeout_with_body,
-            largest_padding: main.largest_padding,
+            main: Box::leak(Box::new(main.clone())),
             all_modules_known: filter_bypass::unknown(&process::http_modules(cycle)).is_empty(),
             live: Cell::new(0),
             departure: Shutdown::new(span, (*cycle).log),
@@ -233,25 +229,8 @@ pub fn exit_process() {
             subscriber.gone(worker);
         }
         failpoints::point("the slot is given back");
-        worker.wake(&worker.zone.leave_slot(worker.me, &worker.limits, now()));
+        worker.wake(&worker.zone.leave_slot(worker.me, &worker.main.limits, now()));
         CURRENT.set(None);
-    }
-}
-
-/// Runs `f` with this worker; a panic ends in the log.
-pub(in crate::worker) fn guarded(callback: &'static str, f: impl FnOnce(&Worker)) {
-    guarded_timer(callback, |_| {}, f);
-}
-
-/// As [`guarded`]; after a panic `again` sets the timer that has called, so that it does not end.
-pub(in crate::worker) fn guarded_timer(
-    callback: &'static str,
-    again: impl FnOnce(&Worker),
-    f: impl FnOnce(&Worker),
-) {
-    if let Some(worker) = Worker::current() {
-        // SAFETY: the log of the running cycle.
-        unsafe { guard_or(cycle_log(), callback, || again(worker), || f(worker)) }
     }
 }
 

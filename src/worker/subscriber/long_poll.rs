@@ -84,7 +84,7 @@ impl Subscriber {
     fn end_wait(&self, worker: &Worker, standing: Progress) {
         let Some(wait) = self.stop_waiting(worker) else { return };
         let position = standing.resume(&wait.began);
-        if worker.timeout_with_body {
+        if worker.main.timeout_with_body {
             return self.answer_synthetic(worker, wait, position, MessageView::timed_out());
         }
         let rc = response_head::nothing_new(wait.request, position, wait.envelope.media());

@@ -32,7 +32,7 @@ use crate::worker::output::writer::Writer;
 use crate::worker::registry::Membership;
 use crate::worker::subscriber::long_poll::Wait;
 use crate::worker::subscriber::sending::Then;
-use crate::worker::subscriber::websocket::session::Socket;
+use crate::worker::subscriber::websocket::socket::Socket;
 
 /// Where a subscriber stands.
 pub(in crate::worker) enum Phase {
@@ -145,7 +145,7 @@ impl Subscriber {
         Encoding {
             template: &self.location.message_template,
             framing: self.framing.get(),
-            padding: Padding { minimum: self.minimum, largest: worker.largest_padding },
+            padding: Padding { minimum: self.minimum, largest: worker.main.largest_padding },
             event_ids: match self.location.auto_event_id {
                 true => EventIds::Auto,
                 false => EventIds::Published,

@@ -61,7 +61,7 @@ impl Subscriber {
         }
         if self.next_ping().is_some_and(|at| at <= now) {
             self.last_sent.set(now);
-            self.ping(worker, &worker.ping_text);
+            self.ping(worker, &worker.main.ping_text);
         }
         if let (Some(timer), Some(at)) = (&*self.timer.borrow(), self.next_time()) {
             timer.set_timer(at.saturating_sub(now).max(1));

@@ -3,3 +3,4 @@
 pub mod close;
 pub mod read;
 pub mod session;
+pub mod socket;

@@ -19,7 +19,7 @@ use crate::worker::context::Worker;
 use crate::worker::isolation;
 use crate::worker::output::encoded::Encoded;
 use crate::worker::subscriber::timers::millis;
-use crate::worker::subscriber::websocket::session::{Socket, Target};
+use crate::worker::subscriber::websocket::socket::{Socket, Target};
 use crate::worker::subscriber::{State, Subscriber};
 
 /// Bytes read at once.

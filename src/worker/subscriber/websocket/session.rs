@@ -12,7 +12,7 @@ use crate::protocol::websocket::close::Status;
 use crate::protocol::websocket::close_handshake::CloseHandshake;
 use crate::protocol::websocket::reader::Reader;
 use crate::protocol::websocket::rules::ReaderLimits;
-use crate::store::{Channel, Mode, Ref};
+use crate::store::Mode;
 use crate::worker::admission::{Failure, Outcome, Pending, SubscribeRequest, writable};
 use crate::worker::output::body_wrapper::BodyWrapper;
 use crate::worker::output::encoded::{Encoded, Framing};
@@ -20,6 +20,7 @@ use crate::worker::output::frames::Frames;
 use crate::worker::output::sink::RequestSink;
 use crate::worker::output::writer::Writer;
 use crate::worker::subscriber::websocket::read::readable;
+use crate::worker::subscriber::websocket::socket::{Socket, Target};
 use crate::worker::subscriber::{Phase, Subscriber};
 
 /// What was agreed on in the handshake.
@@ -29,26 +30,6 @@ pub struct Opening {
     pub head: Vec<u8>,
     pub frames: Frames,
     pub rules: ReaderLimits,
-}
-
-/// A channel that the client's messages go to, and its id.
-pub(in crate::worker) type Target = (Ref<Channel>, Box<[u8]>);
-
-/// The connection of a subscriber that can speak.
-pub(in crate::worker) struct Socket {
-    pub reader: RefCell<Reader>,
-    /// What was read and not looked at, because it was the others' turn.
-    pub pending_input: RefCell<Vec<u8>>,
-    pub goodbye: CloseHandshake,
-    /// The payload of the last ping that is not answered. The client must take it before the next is
-    /// answered, so pings that come faster are not (RFC 6455 section 5.5.3).
-    pub ping: RefCell<Option<Vec<u8>>>,
-    /// Milliseconds of nginx's clock: when the next piece of an unfinished message must have come.
-    pub piece_due: Cell<Option<u64>>,
-    /// Milliseconds of nginx's clock: when a pong must have come.
-    pub pong_due: Cell<Option<u64>>,
-    /// Where its messages go, if it may publish.
-    pub targets: Vec<Target>,
 }
 
 /// Shakes hands with a client that is refused, and closes with the reason (WS-40). Unlike the original,
@@ -86,7 +67,7 @@ impl Pending {
             true => joined
                 .iter()
                 .zip(order.items)
-                .filter(|(_, item)| item.id != worker.events_id)
+                .filter(|(_, item)| item.id != worker.main.events_channel_id)
                 .map(|(joined, item)| (joined.channel, item.id.into()))
                 .collect(),
             false => Vec::new(),
