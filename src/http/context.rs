@@ -36,6 +36,18 @@ impl<'r> RequestContext<'r> {
         Ok(percent::decode(self.request.evaluate(value)?))
     }
 
+    /// The value of a directive for this request, if it is set; else the request header that it stands for.
+    pub fn value_or_header(
+        &self,
+        directive: &Option<ComplexValue>,
+        header: &str,
+    ) -> Result<Option<Vec<u8>>, OutOfMemory> {
+        match directive {
+            Some(directive) => self.decoded(directive).map(Some),
+            None => Ok(self.request.header(header).map(<[u8]>::to_vec)),
+        }
+    }
+
     /// What `push_stream_allowed_origins` allows this request, if anything (DIR-165). A value with
     /// control bytes would end the header line, so it allows nothing (DIR-167).
     pub fn allowed_origin(&self) -> Result<Option<Vec<u8>>, OutOfMemory> {

@@ -1,11 +1,14 @@
 //! Requests to locations with a role: one file a role, and what they share.
 
+mod body;
 mod channels;
 mod context;
 mod publisher;
 mod request_error;
 mod response;
+mod resume;
 mod statistics;
+mod subscribe;
 mod subscriber;
 mod websocket;
 

@@ -5,25 +5,23 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use nginx_sys::{
-    NGX_HTTP_DELETE, NGX_HTTP_GET, NGX_HTTP_OPTIONS, NGX_HTTP_POST, NGX_HTTP_PUT,
-    ngx_http_request_t, ngx_int_t,
+    NGX_HTTP_DELETE, NGX_HTTP_GET, NGX_HTTP_OPTIONS, NGX_HTTP_POST, NGX_HTTP_PUT, ngx_int_t,
 };
 use smallvec::SmallVec;
 
 use super::context::{INTERNAL_ERROR, RequestContext};
 use super::request_error::RequestError;
-use super::{channels, response};
-use crate::conf::{self, PublisherMode};
-use crate::ngx_ext::guard::guard_or;
+use super::{body, channels, response};
+use crate::conf::PublisherMode;
 use crate::ngx_ext::log::{Level, Quoted};
-use crate::ngx_ext::request::{OutOfMemory, Request};
+use crate::ngx_ext::request::OutOfMemory;
 use crate::protocol::statistics::ChannelInfo;
 use crate::protocol::{channel_path, content_type};
 use crate::store::{Parts, StoreError};
-use crate::worker;
+use crate::worker::{self, Outcome};
 
-/// The channels of the request, in path order, kept while its body is read.
-struct Named(Vec<Box<[u8]>>);
+/// The channels of a request, in path order.
+type Ids = Vec<Box<[u8]>>;
 
 /// Admits the request, answers it if it has no effect, or reads its body first.
 pub fn handle(exchange: &RequestContext<'_>, mode: PublisherMode) -> ngx_int_t {
@@ -44,17 +42,16 @@ pub fn handle(exchange: &RequestContext<'_>, mode: PublisherMode) -> ngx_int_t {
         _ => return response::not_allowed(request, methods),
     }
 
-    let path = match exchange.decoded(&exchange.location.channels_path) {
-        Ok(path) => path,
-        Err(OutOfMemory) => return INTERNAL_ERROR,
+    let Ok(path) = exchange.decoded(&exchange.location.channels_path) else {
+        return INTERNAL_ERROR;
     };
-    let named = match named_channels(exchange, &path) {
-        Ok(named) => named,
+    let ids = match named_channels(exchange, &path) {
+        Ok(ids) => ids,
         Err(refusal) => return response::refuse(request, refusal),
     };
 
     if request.method() == NGX_HTTP_GET {
-        let ids = named.0.iter().map(|id| &**id);
+        let ids = ids.iter().map(|id| &**id);
         return channels::find(exchange, ids, channels::representation(exchange));
     }
     if request.bits().request_body_no_buffering() {
@@ -63,19 +60,16 @@ pub fn handle(exchange: &RequestContext<'_>, mode: PublisherMode) -> ngx_int_t {
             Level::Error,
             format_args!(
                 "push stream module: the request body was passed on unbuffered, channel {}",
-                Quoted(named.0.first().map_or(&[], |id| id))
+                Quoted(ids.first().map_or(&[], |id| id))
             ),
         );
         return response::empty(request, 500);
     }
-    match request.set_state(conf::ctx_index(), named) {
-        Ok(()) => request.read_body(body_read),
-        Err(OutOfMemory) => INTERNAL_ERROR,
-    }
+    body::read(exchange, "a publish", move |exchange| Outcome::Answered(apply(exchange, &ids)))
 }
 
 /// All ids of the path, each checked before anything is created (PUB-17..32).
-fn named_channels(exchange: &RequestContext<'_>, path: &[u8]) -> Result<Named, RequestError> {
+fn named_channels(exchange: &RequestContext<'_>, path: &[u8]) -> Result<Ids, RequestError> {
     let items = channel_path::parse(path)
         .inspect_err(|error| channels::log_path_error(exchange, path, *error))?;
     for item in &items {
@@ -85,7 +79,7 @@ fn named_channels(exchange: &RequestContext<'_>, path: &[u8]) -> Result<Named, R
         channels::check_length(exchange, item.id)?;
         check_not_events(exchange, item.id)?;
     }
-    Ok(Named(items.iter().map(|item| item.id.into()).collect()))
+    Ok(items.iter().map(|item| item.id.into()).collect())
 }
 
 /// Only the module itself changes the events channel (PUB-94, EVT-17); anybody may look at it (EVT-18).
@@ -104,24 +98,9 @@ fn check_not_events(exchange: &RequestContext<'_>, id: &[u8]) -> Result<(), Requ
     Err(RequestError::EventsChannel)
 }
 
-/// The body is complete: from here on the request has its effect.
-unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
-    // SAFETY: nginx calls with the live request whose body it has read, and its handler has to
-    // finalize that request.
-    unsafe {
-        let log = (*(*r).connection).log;
-        let failed = || worker::failed_request(Request::from_raw(r));
-        let rc = guard_or(log, "a publish", failed, || match RequestContext::of(r) {
-            Some(exchange) => apply(&exchange),
-            None => INTERNAL_ERROR,
-        });
-        nginx_sys::ngx_http_finalize_request(r, rc);
-    }
-}
-
-fn apply(exchange: &RequestContext<'_>) -> ngx_int_t {
+/// The request has its effect.
+fn apply(exchange: &RequestContext<'_>, ids: &[Box<[u8]>]) -> ngx_int_t {
     let request = exchange.request;
-    let Some(Named(ids)) = request.state::<Named>(conf::ctx_index()) else { return INTERNAL_ERROR };
     let ids: SmallVec<[&[u8]; 4]> = ids.iter().map(|id| &**id).collect();
     #[cfg(planted_fault)]
     if ids[0] == crate::ngx_ext::planted_fault::CHANNEL {

@@ -1,31 +1,19 @@
-//! A WebSocket location, in the order in which a request meets it: method, handshake, origin, channels,
-//! admission; from there on it is the worker's.
+//! A WebSocket location: method, handshake, allowed origins, and how a client is refused.
 
-use std::cell::Cell;
-
-use nginx_sys::{
-    NGX_HTTP_GET, NGX_HTTP_VERSION_20, ngx_http_finalize_request, ngx_http_request_t, ngx_int_t,
-};
+use nginx_sys::{NGX_HTTP_GET, NGX_HTTP_VERSION_20, ngx_int_t};
 
 use super::context::{INTERNAL_ERROR, RequestContext};
 use super::request_error::RequestError;
-use super::{response, subscriber};
-use crate::conf::{self, Refuse};
-use crate::ngx_ext::guard::guard_or;
+use super::response;
+use super::subscribe::{self, Transport};
+use crate::conf::Refuse;
 use crate::ngx_ext::log::{Level, Quoted};
-use crate::ngx_ext::request::{OutOfMemory, Request};
+use crate::ngx_ext::request::OutOfMemory;
 use crate::protocol::websocket::deflate;
 use crate::protocol::websocket::handshake::{self, HandshakeError};
 use crate::protocol::websocket::rules::ReaderLimits;
-use crate::store::ResumePoint;
 use crate::worker::output::frames::Frames;
-use crate::worker::{self, Delivery, Failure, Opening, Outcome, SubscribeRequest};
-
-/// What the request asks for, kept while its body is read.
-struct Wanted {
-    opening: Opening,
-    channels: Result<subscriber::Named, RequestError>,
-}
+use crate::worker::{self, Delivery, Opening, Outcome};
 
 /// Refuses the request, or reads its body, which nobody wants, and opens the connection (WS-11..24).
 pub fn handle(exchange: &RequestContext<'_>) -> ngx_int_t {
@@ -55,15 +43,12 @@ pub fn handle(exchange: &RequestContext<'_>) -> ngx_int_t {
         );
         return response::explained(request, 403, "Origin not allowed.");
     }
-    let path = match exchange.decoded(&exchange.location.channels_path) {
-        Ok(path) => path,
-        Err(OutOfMemory) => return INTERNAL_ERROR,
+    let Ok(path) = exchange.decoded(&exchange.location.channels_path) else {
+        return INTERNAL_ERROR;
     };
-    let wanted = Wanted { opening, channels: subscriber::channels(exchange, &path) };
-    match request.set_state(conf::ctx_index(), Cell::new(Some(wanted))) {
-        Ok(()) => request.read_body(body_read),
-        Err(OutOfMemory) => INTERNAL_ERROR,
-    }
+    // An error waits until the body is read, too: it may be told in a close frame.
+    let channels = subscribe::channels(exchange, &path);
+    subscribe::subscribe(exchange, "a WebSocket", channels, opening)
 }
 
 /// Checks the handshake and chooses what is agreed on (WS-13..20, WS-24, WS-GAP-1..4, WS-GAP-18).
@@ -108,70 +93,22 @@ fn no_handshake(exchange: &RequestContext<'_>, error: HandshakeError) -> ngx_int
     response::explained(request, 400, &error.to_string())
 }
 
-/// The body, if there was one, is read and forgotten.
-unsafe extern "C" fn body_read(r: *mut ngx_http_request_t) {
-    // SAFETY: nginx calls with a live request, whose handler has to finalize it or to keep it.
-    unsafe {
-        let log = (*(*r).connection).log;
-        let failed = || Outcome::Answered(worker::failed_request(Request::from_raw(r)));
-        let outcome = guard_or(log, "a WebSocket", failed, || {
-            let Some(exchange) = RequestContext::of(r) else {
-                return Outcome::Answered(INTERNAL_ERROR);
-            };
-            serve(&exchange)
-        });
-        match outcome {
-            Outcome::Answered(rc) => ngx_http_finalize_request(r, rc),
-            // It may be there for days. A location for errors, which may want the body, is out of reach now.
-            Outcome::Kept => Request::from_raw(r).forget_body(body_read),
-        }
+impl Transport for Opening {
+    fn delivery(&self, _: &RequestContext<'_>) -> Result<Delivery<'_>, OutOfMemory> {
+        Ok(Delivery::WebSocket(self))
     }
-}
 
-fn serve(exchange: &RequestContext<'_>) -> Outcome {
-    let (request, location, main) = (exchange.request, exchange.location, exchange.main);
-    let failed = Outcome::Answered(INTERNAL_ERROR);
-    // Taken: a connection may be open for days.
-    let wanted = request.state::<Cell<Option<Wanted>>>(conf::ctx_index()).and_then(Cell::take);
-    let Some(Wanted { opening, channels }) = wanted else { return failed };
-    let opening = &opening;
-    let channels = match channels {
-        Ok(channels) => channels,
-        Err(refusal) => return refuse(exchange, opening, refusal),
-    };
-    let mut items = subscriber::wanted_items(&channels);
-    let Ok(cursor) = subscriber::client_cursor(exchange) else { return failed };
-    let mut since =
-        ResumePoint { time: cursor.time, tag: cursor.tag, event_id: cursor.event_id.as_deref() };
-    subscriber::resume(exchange, &mut items, &mut since);
-    let order = SubscribeRequest {
-        location,
-        main,
-        items: &items,
-        since,
-        kind: Delivery::WebSocket(opening),
-    };
-    // SAFETY: a request that is kept is finalized by the subscriber alone.
-    match unsafe { worker::serve(request, &order) } {
-        Ok(outcome) => outcome,
-        Err(Failure::Refused(error)) => {
-            subscriber::log_refused(exchange, &items, error);
-            refuse(exchange, opening, RequestError::from(error))
+    /// Refuses a request that shook hands properly, in the location's way (WS-22, WS-40, WS-41).
+    fn refuse(&self, exchange: &RequestContext<'_>, error: RequestError) -> Outcome {
+        let (request, location) = (exchange.request, exchange.location);
+        if location.websocket.refuse == Refuse::Close {
+            let status = error.status();
+            let reason = format!("{{\"http_status\": {status}, \"explain\":\"{error}\"}}");
+            // SAFETY: a request that is kept is finalized by the subscriber alone.
+            if let Ok(outcome) = unsafe { worker::turn_away(request, location, self, &reason) } {
+                return outcome;
+            }
         }
-        Err(Failure::Unsent(rc)) => Outcome::Answered(rc),
+        Outcome::Answered(response::refuse(request, error))
     }
-}
-
-/// Refuses a request that shook hands properly, in the location's way (WS-22, WS-40, WS-41).
-fn refuse(exchange: &RequestContext<'_>, opening: &Opening, refusal: RequestError) -> Outcome {
-    let (request, location) = (exchange.request, exchange.location);
-    if location.websocket.refuse == Refuse::Close {
-        let status = refusal.status();
-        let reason = format!("{{\"http_status\": {status}, \"explain\":\"{refusal}\"}}");
-        // SAFETY: a request that is kept is finalized by the subscriber alone.
-        if let Ok(outcome) = unsafe { worker::turn_away(request, location, opening, &reason) } {
-            return outcome;
-        }
-    }
-    Outcome::Answered(response::refuse(request, refusal))
 }

@@ -20,12 +20,15 @@ fn sources(directory: &str) -> Vec<String> {
     found
 }
 
+/// Calls that hand the name on to a guard: what continues when a request's body is there.
+const CONTINUED: [&str; 2] = ["body::read(", "subscribe("];
+
 /// The names that guards are given: the first literal of a call.
 fn names(source: &str) -> Vec<&str> {
     let calls = ["guard(", "guard_or(", "guarded(", "guarded_timer("];
     let begin = |call: &str| source.match_indices(call).map(|(i, _)| i).collect::<Vec<_>>();
     let mut names = Vec::new();
-    for i in calls.iter().flat_map(|call| begin(call)) {
+    for i in calls.iter().chain(&CONTINUED).flat_map(|call| begin(call)) {
         let call = &source[i..];
         // Not a definition, nor a call that hands on what it was given.
         let Some((before, rest)) = call.split_once('"') else { continue };
