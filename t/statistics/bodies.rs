@@ -26,6 +26,14 @@ fn plain_item((id, published, stored, subscribers): Line<'_>) -> String {
     )
 }
 
+/// A host name in YAML: plain if it begins with a letter (PUB-67).
+fn yaml_host(host: &str) -> String {
+    match host.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        true => host.to_owned(),
+        false => format!("\"{host}\""),
+    }
+}
+
 fn yaml_item((id, published, stored, subscribers): Line<'_>) -> String {
     format!(
         "  channel: {id}\r\n  published_messages: {published}\r\n  stored_messages: {stored}\r\n  \
@@ -79,6 +87,7 @@ pub fn group(content_type: &str, head: &Value, lines: &[Line<'_>]) -> String {
         "application/yaml" | "text/x-yaml" => {
             let items: String = items(yaml_item).map(|item| format!(" -\r\n{item}")).collect();
             let end = if lines.is_empty() { "\r\n" } else { "" };
+            let host = yaml_host(&host);
             format!(
                 "hostname: {host}\r\ntime: {time}\r\nchannels: {channels}\r\nwildcard_channels: \
                  {wildcard}\r\nuptime: {uptime}\r\ninfos: \r\n{items}{end}"
@@ -150,6 +159,7 @@ pub fn summary(content_type: &str, zone: &Value) -> String {
                 )
             };
             let items: String = workers.map(item).collect();
+            let host = yaml_host(&host);
             format!("  hostname: {host}\r\n  time: {time}\r\n{numbers}  by_worker:\r\n{items}")
         }
         "application/xml" => {

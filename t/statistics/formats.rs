@@ -1,5 +1,6 @@
 //! Every shape in every format, to the byte (section 3).
 
+use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::Value;
 
 use crate::bodies::{self, Line};
@@ -107,28 +108,39 @@ async fn summary() {
     assert_eq!(pids, nginx.worker_pids().into_iter().collect::<Vec<_>>());
 }
 
+/// The id that a reader of YAML gets, whether it takes it for text or for a number.
+fn yaml_id(body: &str) -> String {
+    let documents = Yaml::load_from_str(body).expect("YAML");
+    let id = &documents[0]["channel"];
+    id.as_integer().map_or_else(|| id.as_str().expect("an id").to_owned(), |n| n.to_string())
+}
+
 /// STAT-41, PUB-67: what an id holds, and how each format shows it.
 #[tokio::test]
 async fn ids_are_escaped() {
     let nginx = Nginx::start().await;
     for (id, shown) in [
-        ("q%22uote%5C", ["q\\\"uote\\\\", "q\"uote\\", "q\"uote\\", "q\"uote\\"]),
-        ("%3Cx%3E%26", ["<x>&", "<x>&", "<x>&", "&lt;x&gt;&amp;"]),
+        ("q%22uote%5C", ["q\\\"uote\\\\", "q\"uote\\", "\"q\\\"uote\\\\\"", "q\"uote\\"]),
+        ("%3Cx%3E%26", ["<x>&", "<x>&", "\"<x>&\"", "&lt;x&gt;&amp;"]),
         ("a:%20b", ["a: b", "a: b", "\"a: b\"", "a: b"]),
         ("-%20x", ["- x", "- x", "\"- x\"", "- x"]),
         ("null", ["null", "null", "\"null\"", "null"]),
         ("42", ["42", "42", "42", "42"]),
-        ("100%25", ["100%", "100%25", "100%", "100%"]),
-        ("%FFx", ["\u{fffd}x", "%FFx", "\u{fffd}x", "\u{fffd}x"]),
-        ("caf%C3%A9", ["caf\u{e9}", "caf\u{e9}", "caf\u{e9}", "caf\u{e9}"]),
+        ("100%25", ["100%", "100%25", "\"100%\"", "100%"]),
+        ("%FFx", ["\u{fffd}x", "%FFx", "\"\u{fffd}x\"", "\u{fffd}x"]),
+        ("caf%C3%A9", ["caf\u{e9}", "caf\u{e9}", "\"caf\u{e9}\"", "caf\u{e9}"]),
         // A line break of Unicode, which is no control character of ours.
-        ("a%C2%85b", ["a\u{85}b", "a%C2%85b", "\"a\\x85b\"", "a\u{85}b"]),
+        ("a%C2%85b", ["a\u{85}b", "a%C2%85b", "\"a\\u0085b\"", "a\u{85}b"]),
     ] {
         for ((accept, content_type), shown) in FORMATS.into_iter().zip(shown) {
             let line = (shown, 0, 0, 1);
             let _subscriber = nginx.stream(&format!("/raw?id={id}")).await;
             let one = get_as(&nginx, &format!("/stats?id={id}"), accept).await;
             assert_eq!(one.text(), bodies::single(content_type, line));
+            if content_type == "application/yaml" {
+                let json = get_as(&nginx, &format!("/stats?id={id}"), "application/json").await;
+                assert_eq!(yaml_id(one.text()), json.json()["channel"]);
+            }
             let target = format!("/stats?id={id}*");
             let (list, json) = with_json(&nginx, &target, accept).await;
             assert_eq!(list.text(), bodies::group(content_type, &json, &[line]));

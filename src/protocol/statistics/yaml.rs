@@ -117,7 +117,7 @@ mod tests {
     fn an_id_stays_on_its_line() {
         // STAT-41, PUB-67
         let body = text(|out| Format::Yaml.channel(&info(b"a\r\nsubscribers: 9"), out));
-        assert!(body.starts_with("  channel: \"a\\x0D\\x0Asubscribers: 9\"\r\n  published"));
+        assert!(body.starts_with("  channel: \"a\\r\\nsubscribers: 9\"\r\n  published"));
     }
 
     fn parse(body: &str) -> Node<'_> {
