@@ -1,9 +1,9 @@
 //! The module's record and the hooks nginx calls with it.
 
 use nginx_sys::{
-    NGX_ERROR, NGX_HTTP_MODULE, NGX_OK, ngx_conf_t, ngx_cycle_t, ngx_http_module_t, ngx_int_t,
-    ngx_module_t,
+    NGX_HTTP_MODULE, ngx_conf_t, ngx_cycle_t, ngx_http_module_t, ngx_int_t, ngx_module_t,
 };
+use ngx::core::Status;
 
 use crate::ngx_ext::guard::{guard, guard_or};
 use crate::ngx_ext::log::cycle_log;
@@ -38,9 +38,9 @@ ngx::ngx_modules!(ngx_http_push_stream_module);
 unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: nginx calls with the configuration it is about to read.
     unsafe {
-        guard((*cf).log, "preconfiguration", NGX_ERROR as ngx_int_t, || {
+        guard((*cf).log, "preconfiguration", Status::NGX_ERROR.0, || {
             conf::install_content_handler(http::content_handler);
-            NGX_OK as ngx_int_t
+            Status::NGX_OK.0
         })
     }
 }
@@ -54,7 +54,7 @@ unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
             worker::init_module(cycle);
         });
     }
-    NGX_OK as ngx_int_t
+    Status::NGX_OK.0
 }
 
 unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
@@ -67,7 +67,7 @@ unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
             || worker::init_process(cycle),
         );
     }
-    NGX_OK as ngx_int_t
+    Status::NGX_OK.0
 }
 
 unsafe extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {

@@ -3,8 +3,8 @@
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-use nginx_sys::{NGX_ERROR, NGX_OK, ngx_conf_t, ngx_int_t};
-use ngx::core::{NGX_CONF_ERROR, NGX_CONF_OK};
+use nginx_sys::{ngx_conf_t, ngx_int_t};
+use ngx::core::{NGX_CONF_ERROR, NGX_CONF_OK, Status};
 
 use super::content_handler::{core_loc_conf, serve};
 use super::error::CheckError;
@@ -145,15 +145,15 @@ pub unsafe extern "C" fn merge_loc_conf(
 pub unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: nginx calls with the configuration it has read and not taken up.
     unsafe {
-        guard((*cf).log, "postconfiguration", NGX_ERROR as ngx_int_t, || {
-            let Some(main_conf) = main_conf_being_read(cf) else { return NGX_OK as ngx_int_t };
+        guard((*cf).log, "postconfiguration", Status::NGX_ERROR.0, || {
+            let Some(main_conf) = main_conf_being_read(cf) else { return Status::NGX_OK.0 };
             let subscribers = &main_conf.as_ref().subscribers;
             for module in FOR_DOCUMENTS {
                 if let Err(OutOfMemory) = filters::unset(cf, module, subscribers) {
-                    return NGX_ERROR as ngx_int_t;
+                    return Status::NGX_ERROR.0;
                 }
             }
-            NGX_OK as ngx_int_t
+            Status::NGX_OK.0
         })
     }
 }

@@ -5,9 +5,10 @@ use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 
 use nginx_sys::{
-    NGX_ERROR, NGX_OK, ngx_conf_t, ngx_cycle_t, ngx_int_t, ngx_log_t, ngx_pagesize,
-    ngx_shared_memory_add, ngx_shm_zone_t, ngx_slab_alloc, ngx_slab_pool_t, ngx_str_t,
+    ngx_conf_t, ngx_cycle_t, ngx_int_t, ngx_log_t, ngx_pagesize, ngx_shared_memory_add,
+    ngx_shm_zone_t, ngx_slab_alloc, ngx_slab_pool_t, ngx_str_t,
 };
+use ngx::core::Status;
 
 use super::error::{DirectiveError, Failure};
 use super::module_record::module;
@@ -145,7 +146,7 @@ unsafe extern "C" fn init_zone(shm_zone: *mut ngx_shm_zone_t, old: *mut c_void) 
     // SAFETY: nginx hands over the zone that `request` prepared; `data` is what it was given.
     unsafe {
         let log = (*shm_zone).shm.log;
-        guard(log, "init_zone", NGX_ERROR as ngx_int_t, || {
+        guard(log, "init_zone", Status::NGX_ERROR.0, || {
             let shared = &*(*shm_zone).data.cast::<SharedZone>();
             let pool = (*shm_zone).shm.addr.cast::<ngx_slab_pool_t>();
             let reused = !old.is_null() || (*shm_zone).shm.exists != 0;
@@ -153,11 +154,11 @@ unsafe extern "C" fn init_zone(shm_zone: *mut ngx_shm_zone_t, old: *mut c_void) 
             match zone {
                 Ok(zone) => {
                     shared.0.set(State::Ready(zone));
-                    NGX_OK as ngx_int_t
+                    Status::NGX_OK.0
                 }
                 Err(reason) => {
                     refuse(log, &(*shm_zone).shm.name, &reason);
-                    NGX_ERROR as ngx_int_t
+                    Status::NGX_ERROR.0
                 }
             }
         })

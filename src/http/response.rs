@@ -1,6 +1,7 @@
 //! What all answers of the module have in common.
 
-use nginx_sys::{NGX_OK, ngx_int_t};
+use nginx_sys::ngx_int_t;
+use ngx::core::Status;
 
 use super::context::{INTERNAL_ERROR, RequestContext};
 use super::request_error::RequestError;
@@ -88,8 +89,8 @@ pub fn body(request: Request<'_>, content_type: &'static str, body: Vec<u8>) -> 
     request.set_content_length(body.len());
     request.set_content_type(content_type);
     match request.send_header() {
-        rc if rc != NGX_OK as ngx_int_t => rc,
-        _ if request.bits().header_only() => NGX_OK as ngx_int_t,
+        rc if rc != Status::NGX_OK.0 => rc,
+        _ if request.bits().header_only() => Status::NGX_OK.0,
         _ => request.send_whole_body(body),
     }
 }

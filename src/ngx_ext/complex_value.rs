@@ -3,9 +3,10 @@
 use std::ptr::NonNull;
 
 use nginx_sys::{
-    NGX_OK, ngx_conf_t, ngx_http_compile_complex_value, ngx_http_compile_complex_value_t,
+    ngx_conf_t, ngx_http_compile_complex_value, ngx_http_compile_complex_value_t,
     ngx_http_complex_value, ngx_http_complex_value_t, ngx_http_request_t, ngx_pcalloc, ngx_str_t,
 };
+use ngx::core::Status;
 
 /// A compiled value; it lives in the pool of the configuration that it was compiled for.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ impl ComplexValue {
             compile.cf = cf;
             compile.value = &mut source;
             compile.complex_value = value.as_ptr();
-            (ngx_http_compile_complex_value(&mut compile) == NGX_OK as isize).then_some(Self(value))
+            Status(ngx_http_compile_complex_value(&mut compile)).is_ok().then_some(Self(value))
         }
     }
 
@@ -42,7 +43,7 @@ impl ComplexValue {
         // SAFETY: the value is compiled, the caller vouches for the request; the bytes live in the
         // configuration or in the request's pool, and nobody writes to them.
         unsafe {
-            if ngx_http_complex_value(r, self.0.as_ptr(), &mut value) != NGX_OK as isize {
+            if !Status(ngx_http_complex_value(r, self.0.as_ptr(), &mut value)).is_ok() {
                 return None;
             }
             if value.len == 0 {

@@ -4,9 +4,10 @@ use std::ffi::c_void;
 use std::fmt;
 
 use nginx_sys::{
-    NGX_OK, ngx_conf_full_name, ngx_conf_log_error, ngx_conf_t, ngx_pool_cleanup_add, ngx_pool_t,
+    ngx_conf_full_name, ngx_conf_log_error, ngx_conf_t, ngx_pool_cleanup_add, ngx_pool_t,
     ngx_str_t, ngx_uint_t,
 };
+use ngx::core::Status;
 
 use super::log::{self, Level};
 
@@ -88,7 +89,7 @@ pub unsafe fn full_path<'a>(cf: *mut ngx_conf_t, path: ngx_str_t) -> Option<&'a 
     let mut path = path;
     // SAFETY: nginx replaces the string by one that lives in the cycle's pool, or leaves it.
     unsafe {
-        if ngx_conf_full_name((*cf).cycle, &mut path, 0) != NGX_OK as isize {
+        if !Status(ngx_conf_full_name((*cf).cycle, &mut path, 0)).is_ok() {
             return None;
         }
         Some(std::slice::from_raw_parts(path.data, path.len))

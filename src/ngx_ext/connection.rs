@@ -3,10 +3,10 @@
 use std::marker::PhantomData;
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_OK, ngx_add_timer, ngx_connection_t, ngx_del_timer, ngx_handle_read_event,
-    ngx_handle_write_event, ngx_msec_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events,
-    ngx_tcp_nodelay,
+    ngx_add_timer, ngx_connection_t, ngx_del_timer, ngx_handle_read_event, ngx_handle_write_event,
+    ngx_msec_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events, ngx_tcp_nodelay,
 };
+use ngx::core::Status;
 
 /// A live connection. A handle: nginx owns it.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ impl Connection<'_> {
         };
         match sent {
             n if n >= 0 => Ok(n as usize),
-            n if n == NGX_AGAIN as isize => Ok(0),
+            n if n == Status::NGX_AGAIN.0 => Ok(0),
             _ => Err(Failed),
         }
     }
@@ -74,7 +74,7 @@ impl Connection<'_> {
         // SAFETY: a live connection has both events.
         unsafe {
             let write = (*self.c).write;
-            if ngx_handle_write_event(write, 0) != NGX_OK as isize {
+            if !Status(ngx_handle_write_event(write, 0)).is_ok() {
                 return Err(Failed);
             }
             if (*write).delayed() == 0 && (progress || (*write).timer_set() == 0) {

@@ -3,10 +3,11 @@
 use std::ptr;
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_HTTP_FLUSH, NGX_HTTP_VERSION_11, NGX_HTTP_WRITE_BUFFERED, NGX_LOWLEVEL_BUFFERED,
-    NGX_OK, NGX_SSL_BUFFERED, ngx_buf_t, ngx_chain_t, ngx_http_output_filter,
-    ngx_http_send_special, ngx_http_write_filter, ngx_int_t, ngx_pcalloc,
+    NGX_HTTP_FLUSH, NGX_HTTP_VERSION_11, NGX_HTTP_WRITE_BUFFERED, NGX_LOWLEVEL_BUFFERED,
+    NGX_SSL_BUFFERED, ngx_buf_t, ngx_chain_t, ngx_http_output_filter, ngx_http_send_special,
+    ngx_http_write_filter, ngx_int_t, ngx_pcalloc,
 };
+use ngx::core::Status;
 
 use super::connection::{Connection, Failed};
 use super::request::{OutOfMemory, Request};
@@ -22,8 +23,8 @@ pub enum Taken {
 
 fn taken(rc: ngx_int_t) -> Result<Taken, Failed> {
     match rc {
-        rc if rc == NGX_OK as ngx_int_t => Ok(Taken::All),
-        rc if rc == NGX_AGAIN as ngx_int_t => Ok(Taken::Part),
+        rc if rc == Status::NGX_OK.0 => Ok(Taken::All),
+        rc if rc == Status::NGX_AGAIN.0 => Ok(Taken::Part),
         _ => Err(Failed),
     }
 }

@@ -1,9 +1,10 @@
 //! Reading from a connection that no longer speaks HTTP.
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_OK, ngx_add_timer, ngx_del_timer, ngx_handle_read_event, ngx_http_request_t,
-    ngx_msec_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events,
+    ngx_add_timer, ngx_del_timer, ngx_handle_read_event, ngx_http_request_t, ngx_msec_t,
+    ngx_post_event, ngx_posted_events, ngx_posted_next_events,
 };
+use ngx::core::Status;
 
 use super::connection::{Connection, Failed};
 use super::request::Request;
@@ -32,10 +33,10 @@ impl Connection<'_> {
         match received {
             n if n > 0 => Ok(Received::Bytes(n as usize)),
             0 => Ok(Received::End),
-            n if n == NGX_AGAIN as isize => {
+            n if n == Status::NGX_AGAIN.0 => {
                 // SAFETY: a live connection has both events.
                 match unsafe { ngx_handle_read_event((*self.c).read, 0) } {
-                    rc if rc == NGX_OK as isize => Ok(Received::Nothing),
+                    rc if rc == Status::NGX_OK.0 => Ok(Received::Nothing),
                     _ => Err(Failed),
                 }
             }
@@ -126,6 +127,6 @@ impl Request<'_> {
     /// while, as far as `lingering_close` allows, so that it gets what was sent to it.
     pub fn end(self, linger: bool) {
         self.bits().set_lingering_close(linger);
-        self.finalize(NGX_OK as _);
+        self.finalize(Status::NGX_OK.0);
     }
 }

@@ -12,9 +12,10 @@ mod with_pcre {
     use std::ptr::NonNull;
 
     use nginx_sys::{
-        NGX_MAX_CONF_ERRSTR, NGX_OK, ngx_array_t, ngx_palloc, ngx_regex_compile,
-        ngx_regex_compile_t, ngx_regex_elt_t, ngx_regex_exec_array, ngx_str_t,
+        NGX_MAX_CONF_ERRSTR, ngx_array_t, ngx_palloc, ngx_regex_compile, ngx_regex_compile_t,
+        ngx_regex_elt_t, ngx_regex_exec_array, ngx_str_t,
     };
+    use ngx::core::Status;
 
     use super::ngx_conf_t;
     use crate::ngx_ext::log::cycle_log;
@@ -44,7 +45,7 @@ mod with_pcre {
                 compile.pattern = pattern;
                 compile.pool = (*cf).pool;
                 compile.err = ngx_str_t { len: reason.len(), data: reason.as_mut_ptr() };
-                if ngx_regex_compile(&mut compile) != NGX_OK as isize {
+                if !Status(ngx_regex_compile(&mut compile)).is_ok() {
                     return Err(String::from_utf8_lossy(compile.err.as_bytes()).into_owned());
                 }
                 let element = ngx_palloc((*cf).pool, size_of::<ngx_regex_elt_t>());
@@ -64,7 +65,7 @@ mod with_pcre {
                 let mut array: ngx_array_t = std::mem::zeroed();
                 array.elts = self.0.as_ptr().cast();
                 array.nelts = 1;
-                ngx_regex_exec_array(&mut array, &mut text, cycle_log()) == NGX_OK as isize
+                Status(ngx_regex_exec_array(&mut array, &mut text, cycle_log())).is_ok()
             }
         }
     }

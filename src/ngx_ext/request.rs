@@ -7,10 +7,11 @@ use std::io;
 use std::marker::PhantomData;
 
 use nginx_sys::{
-    NGX_DONE, NGX_ERROR, NGX_HTTP_SPECIAL_RESPONSE, NGX_OK, ngx_buf_t, ngx_chain_t,
-    ngx_http_discard_request_body, ngx_http_output_filter, ngx_http_read_client_request_body,
-    ngx_http_request_t, ngx_http_send_header, ngx_int_t, ngx_log_t, ngx_pcalloc, ngx_uint_t,
+    NGX_HTTP_SPECIAL_RESPONSE, ngx_buf_t, ngx_chain_t, ngx_http_discard_request_body,
+    ngx_http_output_filter, ngx_http_read_client_request_body, ngx_http_request_t,
+    ngx_http_send_header, ngx_int_t, ngx_log_t, ngx_pcalloc, ngx_uint_t,
 };
+use ngx::core::Status;
 
 use super::body::Reader;
 use super::complex_value::ComplexValue;
@@ -172,7 +173,7 @@ impl<'r> Request<'r> {
             let bytes = conf::place_in_pool((*self.r).pool, bytes);
             let buf: *mut ngx_buf_t = ngx_pcalloc((*self.r).pool, size_of::<ngx_buf_t>()).cast();
             let (Some(bytes), Some(b)) = (bytes.as_mut(), buf.as_mut()) else {
-                return NGX_ERROR as ngx_int_t;
+                return Status::NGX_ERROR.0;
             };
             b.pos = bytes.as_mut_ptr();
             b.last = b.pos.add(bytes.len());
@@ -191,7 +192,7 @@ impl<'r> Request<'r> {
     pub fn discard_body(self) -> Result<(), ngx_int_t> {
         // SAFETY: `from_raw` was promised a live request.
         match unsafe { ngx_http_discard_request_body(self.r) } {
-            rc if rc == NGX_OK as ngx_int_t => Ok(()),
+            rc if rc == Status::NGX_OK.0 => Ok(()),
             rc => Err(rc),
         }
     }
@@ -202,7 +203,7 @@ impl<'r> Request<'r> {
         // SAFETY: `from_raw` was promised a live request.
         match unsafe { ngx_http_read_client_request_body(self.r, Some(then)) } {
             rc if rc >= NGX_HTTP_SPECIAL_RESPONSE as ngx_int_t => rc,
-            _ => NGX_DONE as ngx_int_t,
+            _ => Status::NGX_DONE.0,
         }
     }
 

@@ -4,9 +4,10 @@ use std::any::Any;
 use std::ffi::c_void;
 
 use nginx_sys::{
-    NGX_ERROR, NGX_HTTP_LAST, ngx_http_cleanup_add, ngx_http_finalize_request, ngx_http_request_t,
+    NGX_HTTP_LAST, ngx_http_cleanup_add, ngx_http_finalize_request, ngx_http_request_t,
     ngx_http_run_posted_requests, ngx_http_send_special, ngx_http_test_reading, ngx_int_t,
 };
+use ngx::core::Status;
 
 use super::conf;
 use super::request::{OutOfMemory, Request};
@@ -60,7 +61,7 @@ impl<'r> Request<'r> {
 
     /// Ends the request without an end of its body; the connection is closed.
     pub fn abort(self) {
-        self.finalize(NGX_ERROR as ngx_int_t);
+        self.finalize(Status::NGX_ERROR.0);
     }
 
     /// Ends the request with a return code: that of a head that is the whole answer, or an error.
