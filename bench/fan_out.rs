@@ -6,6 +6,7 @@ mod server;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
+use rustix::time::{ClockId, clock_gettime};
 use server::{Nginx, read_head, subscribe};
 
 const SUBSCRIBERS: usize = 2000;
@@ -88,8 +89,6 @@ fn read_exactly(stream: &mut TcpStream, len: usize) {
 }
 
 fn cpu_of_this_thread() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes the time to where it is told.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

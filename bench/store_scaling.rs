@@ -9,6 +9,7 @@
 use ngx_http_push_stream_module::store::{
     JoinItem, JoinRules, Limits, Parts, Publish, ResumePoint, SlotId, Zone,
 };
+use rustix::time::{ClockId, clock_gettime};
 
 #[path = "../t/store/mapping.rs"]
 mod mapping;
@@ -126,10 +127,7 @@ fn time(work: &mut Work) -> f64 {
 }
 
 fn processor_time() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes the time to where it is told.
-    let code = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    assert_eq!(code, 0, "clock_gettime");
+    let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 

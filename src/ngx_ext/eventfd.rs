@@ -2,12 +2,15 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nginx_sys::{
-    NGX_OK, ngx_connection_t, ngx_cycle_t, ngx_event_t, ngx_free_connection, ngx_get_connection,
+    ngx_connection_t, ngx_cycle_t, ngx_event_t, ngx_free_connection, ngx_get_connection,
     ngx_handle_read_event,
 };
+use ngx::core::Status;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::{Errno, read, write};
 
 use super::timer::Handler;
 
@@ -17,34 +20,22 @@ pub struct EventFd(OwnedFd);
 
 impl EventFd {
     pub fn new() -> io::Result<EventFd> {
-        // SAFETY: makes a descriptor, which is owned from here on.
-        unsafe {
-            match libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) {
-                -1 => Err(io::Error::last_os_error()),
-                fd => Ok(EventFd(OwnedFd::from_raw_fd(fd))),
-            }
-        }
+        Ok(EventFd(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
     /// Wakes whoever waits.
     pub fn signal(&self) -> io::Result<()> {
-        let one = 1u64.to_ne_bytes();
-        // SAFETY: the buffer is as long as said.
-        let written = unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
-        // EAGAIN: the counter is at its end, so the other side is awake already.
-        match written {
-            -1 if io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock => {
-                Err(io::Error::last_os_error())
-            }
-            _ => Ok(()),
+        match write(&self.0, &1u64.to_ne_bytes()) {
+            // Again: the counter is at its end, so the other side is awake already.
+            Ok(_) | Err(Errno::AGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Takes the signals that have come.
     pub fn clear(&self) {
-        let mut count = [0u8; 8];
-        // SAFETY: the buffer is as long as said. Nothing to read is fine.
-        unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        // Nothing to read is fine.
+        let _ = read(&self.0, &mut [0; 8]);
     }
 
     /// Has `handler` called in this event loop when it is signalled, and when nginx begins a graceful
@@ -69,7 +60,7 @@ impl EventFd {
             (*read).set_channel(1);
             (*write).set_channel(1);
             (*c).set_idle(1);
-            if ngx_handle_read_event(read, 0) != NGX_OK as isize {
+            if !Status(ngx_handle_read_event(read, 0)).is_ok() {
                 ngx_free_connection(c);
                 return false;
             }

@@ -2,6 +2,8 @@
 
 use core::ptr::NonNull;
 
+use rustix::rand::{GetRandomFlags, getrandom};
+
 use crate::store::ground::clocks;
 use crate::store::ground::geometry::{Geometry, LayoutError};
 use crate::store::ground::layout::{MAGIC, Slot};
@@ -91,9 +93,7 @@ impl Zone {
 }
 
 fn random() -> u64 {
-    let mut bytes = [0u8; 8];
-    // SAFETY: the buffer is as long as said.
-    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-    assert_eq!(got, 8, "getrandom");
+    let mut bytes = [0; 8];
+    assert_eq!(getrandom(&mut bytes, GetRandomFlags::empty()), Ok(bytes.len()), "getrandom");
     u64::from_ne_bytes(bytes)
 }

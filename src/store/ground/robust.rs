@@ -9,6 +9,8 @@ use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use std::sync::OnceLock;
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// Longest sleep of a process that waits for a mutex, in nanoseconds. Thousands of times a transaction.
 const MAX_WAIT_NS: libc::c_long = 10_000_000;
 
@@ -70,12 +72,14 @@ impl RobustMutex {
     /// as that.
     fn lock_for_a_nap(&self) -> libc::c_int {
         let timed_lock = clock_lock();
-        let clock = timed_lock.map_or(libc::CLOCK_REALTIME, |_| libc::CLOCK_MONOTONIC);
+        let clock = timed_lock.map_or(ClockId::Realtime, |_| ClockId::Monotonic);
         let until = after_nap(clock);
         // SAFETY: an initialised mutex in memory that stays mapped, and a valid time.
         unsafe {
             match timed_lock {
-                Some(timed_lock) => timed_lock(self.0.get(), clock, &raw const until),
+                Some(timed_lock) => {
+                    timed_lock(self.0.get(), clock as libc::clockid_t, &raw const until)
+                }
                 None => libc::pthread_mutex_timedlock(self.0.get(), &raw const until),
             }
         }
@@ -166,14 +170,15 @@ fn clock_lock() -> Option<ClockLock> {
     })
 }
 
-fn after_nap(clock: libc::clockid_t) -> libc::timespec {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes the time to where it is told. It cannot fail for these clocks.
-    unsafe { libc::clock_gettime(clock, &raw mut time) };
-    time.tv_nsec += MAX_WAIT_NS;
-    if time.tv_nsec >= 1_000_000_000 {
-        time.tv_nsec -= 1_000_000_000;
-        time.tv_sec += 1;
+fn after_nap(clock: ClockId) -> libc::timespec {
+    let now = clock_gettime(clock);
+    let mut until = libc::timespec {
+        tv_sec: now.tv_sec as libc::time_t,
+        tv_nsec: now.tv_nsec as libc::c_long + MAX_WAIT_NS,
+    };
+    if until.tv_nsec >= 1_000_000_000 {
+        until.tv_nsec -= 1_000_000_000;
+        until.tv_sec += 1;
     }
-    time
+    until
 }
