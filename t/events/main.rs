@@ -4,10 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod event_contents;
 mod faults;
 mod protection;
 mod reload;
-mod told;
 
 use support::{Builder, Nginx, Stream};
 

@@ -4,10 +4,10 @@
 mod support;
 
 mod admission;
-mod beyond;
 mod choice;
 mod event_source;
 mod exactness;
+mod extensions;
 mod framing;
 mod guide;
 mod heads;

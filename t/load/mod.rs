@@ -11,10 +11,10 @@ pub mod conf;
 pub mod counts;
 pub mod disturb;
 pub mod ledger;
+pub mod misbehaving_clients;
 pub mod publishers;
 pub mod random;
 pub mod readers;
-pub mod rude;
 pub mod watch;
 
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl Load {
         load.others.spawn(publishers::deletions(port, random.fork(), stop()));
         load.others.spawn(publishers::statistics(port, random.fork(), stop()));
         for _ in 0..RUDE {
-            load.others.spawn(rude::misbehave(port, random.fork(), stop()));
+            load.others.spawn(misbehaving_clients::misbehave(port, random.fork(), stop()));
         }
         load
     }

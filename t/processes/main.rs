@@ -11,7 +11,7 @@ mod http2_log;
 mod limits;
 mod numbers;
 mod orphans;
-mod standstill;
+mod stalled_worker;
 
 use support::process::Pid;
 use support::{Nginx, Raw};

@@ -7,7 +7,7 @@ mod at_once;
 mod curl;
 mod filters;
 mod limits;
+mod output_paths;
 mod parts;
 mod routing;
 mod versions;
-mod ways;
