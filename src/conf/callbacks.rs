@@ -125,7 +125,7 @@ pub unsafe extern "C" fn merge_loc_conf(
                 Ok(location) => {
                     announce(cf, &location.padding, &conf.places, place);
                     if let Role::Subscriber(_) = role {
-                        main_conf.subscribers.push(filters::Level::at_hand(cf));
+                        main_conf.subscribers.push(filters::LocationLevel::at_hand(cf));
                     }
                     main.largest_padding = main.largest_padding.max(location.padding.largest());
                     conf.location = Some(location);

@@ -13,7 +13,7 @@ use ngx::core::{NGX_CONF_ERROR, NGX_CONF_OK};
 
 use super::content_handler::serve;
 use super::directives::{Arguments, Contexts, DIRECTIVES, Directive, Set};
-use super::error::{DirectiveError, Failure};
+use super::error::{DirectiveError, DirectiveFailure};
 use super::header_file;
 use super::settings::LocationSettings;
 use super::shared_zone;
@@ -94,11 +94,11 @@ extern "C" fn read_directive(
             let directive = &*(*cmd).post.cast::<Directive>();
             match apply(cf, directive, conf) {
                 Ok(()) => NGX_CONF_OK,
-                Err(Failure::Explained(error)) => {
+                Err(DirectiveFailure::Explained(error)) => {
                     conf::log(Level::Emerg, cf, format_args!("{error}"));
                     NGX_CONF_ERROR
                 }
-                Err(Failure::Reported) => NGX_CONF_ERROR,
+                Err(DirectiveFailure::Reported) => NGX_CONF_ERROR,
             }
         })
     }
@@ -110,7 +110,7 @@ unsafe fn apply(
     cf: *mut ngx_conf_t,
     directive: &'static Directive,
     conf: *mut c_void,
-) -> Result<(), Failure> {
+) -> Result<(), DirectiveFailure> {
     // SAFETY: the configuration is read by one thread, and nothing else holds these references.
     unsafe {
         let arguments = words(cf).get(1..).unwrap_or_default();
@@ -148,13 +148,14 @@ unsafe fn apply(
             Set::ComplexValue(slot) => {
                 let location = &mut *conf.cast::<LocationConf>();
                 directive.note(&mut location.places, place(cf))?;
-                let compiled = ComplexValue::compile(cf, first).ok_or(Failure::Reported)?;
+                let compiled =
+                    ComplexValue::compile(cf, first).ok_or(DirectiveFailure::Reported)?;
                 *slot(&mut location.settings) = Some(compiled);
             }
             Set::HeaderFile => {
                 let location = &mut *conf.cast::<LocationConf>();
                 directive.note(&mut location.places, place(cf))?;
-                let path = full_path(cf, first).ok_or(Failure::Reported)?;
+                let path = full_path(cf, first).ok_or(DirectiveFailure::Reported)?;
                 let content = header_file::read(Path::new(OsStr::from_bytes(path)))?;
                 location.settings.header_template = Some(content);
             }
@@ -165,7 +166,7 @@ unsafe fn apply(
                 }
                 let role = parse(arguments.first().map(|word| word.as_bytes()))
                     .map_err(DirectiveError::from)?;
-                let mut main = main_conf_being_read(cf).ok_or(Failure::Reported)?;
+                let mut main = main_conf_being_read(cf).ok_or(DirectiveFailure::Reported)?;
                 main.as_mut().first_role.get_or_insert_with(|| place(cf));
                 location.role = Some((role, place(cf)));
                 serve(cf);

@@ -129,7 +129,7 @@ pub static DIRECTIVES: [Directive; 53] = directives! {
     c"push_stream_gap_report"                          HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.gap_report, value::flag(v)));
     c"push_stream_gap_events"                          HSL  One       "on | off"               "off"             Set::Location(|s, v| put(&mut s.gap_events, value::flag(v)));
     c"push_stream_eventsource_retry"                   HSL  One       "time"                   ""                Set::Location(|s, v| put(&mut s.eventsource_retry, value::milliseconds(v)));
-    c"push_stream_event_id"                            HSL  One       "publisher | auto"       "publisher"       Set::Location(|s, v| put(&mut s.event_ids, value::event_ids(v)));
+    c"push_stream_event_id"                            HSL  One       "publisher | auto"       "publisher"       Set::Location(|s, v| put(&mut s.event_ids, value::event_id_source(v)));
     c"push_stream_last_received_message_time"          HSLI One       "value"                  ""                Set::ComplexValue(|s| &mut s.last_received_message_time);
     c"push_stream_last_received_message_tag"           HSLI One       "value"                  ""                Set::ComplexValue(|s| &mut s.last_received_message_tag);
     c"push_stream_last_event_id"                       HSLI One       "value"                  ""                Set::ComplexValue(|s| &mut s.last_event_id);

@@ -66,7 +66,7 @@ impl DirectiveError {
 
 /// Why a directive was not taken.
 #[cfg(feature = "nginx")]
-pub(super) enum Failure {
+pub(super) enum DirectiveFailure {
     /// To be logged with file and line.
     Explained(DirectiveError),
     /// nginx has logged the reason.
@@ -74,7 +74,7 @@ pub(super) enum Failure {
 }
 
 #[cfg(feature = "nginx")]
-impl<E: Into<DirectiveError>> From<E> for Failure {
+impl<E: Into<DirectiveError>> From<E> for DirectiveFailure {
     fn from(error: E) -> Self {
         Self::Explained(error.into())
     }

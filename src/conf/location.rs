@@ -9,7 +9,7 @@ use super::error::CheckError;
 use super::main::Main;
 use super::padding::{Compile, Padding};
 use super::role::{Role, SubscriberMode};
-use super::settings::{ComplexValue, DirectOutput, EventIds, LocationSettings};
+use super::settings::{ComplexValue, DirectOutput, EventIdSource, LocationSettings};
 use super::templates::{TemplateRef, TemplateTable, Texts};
 use super::websocket::WebSocket;
 use crate::protocol::padding::Minimums;
@@ -145,7 +145,7 @@ impl Location {
             gap_report: settings.gap_report.unwrap_or(false),
             gap_events: settings.gap_events.unwrap_or(false),
             eventsource_retry: settings.eventsource_retry,
-            auto_event_id: settings.event_ids == Some(EventIds::Auto),
+            auto_event_id: settings.event_ids == Some(EventIdSource::Auto),
         })
     }
 }

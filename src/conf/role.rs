@@ -35,6 +35,11 @@ pub enum PublisherMode {
     Admin,
 }
 
+impl PublisherMode {
+    const NAMES: Names<Self, 2> =
+        [("normal", PublisherMode::Normal), ("admin", PublisherMode::Admin)];
+}
+
 /// How messages reach the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscriberMode {
@@ -43,6 +48,34 @@ pub enum SubscriberMode {
     LongPolling,
     EventSource,
     WebSocket,
+}
+
+impl SubscriberMode {
+    const NAMES: Names<Self, 5> = [
+        ("streaming", SubscriberMode::Streaming),
+        ("polling", SubscriberMode::Polling),
+        ("long-polling", SubscriberMode::LongPolling),
+        ("eventsource", SubscriberMode::EventSource),
+        ("websocket", SubscriberMode::WebSocket),
+    ];
+
+    /// The mode of this name, in directives and in `X-Nginx-PushStream-Mode`.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        find(&Self::NAMES, name)
+    }
+}
+
+/// What the values of an argument are called, in the order in which they are shown.
+type Names<T, const N: usize> = [(&'static str, T); N];
+
+/// The value of this name, whatever the case of its letters.
+fn find<T: Copy>(names: &[(&str, T)], name: &[u8]) -> Option<T> {
+    let known = names.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+    known.map(|(_, value)| *value)
+}
+
+fn list<T>(names: &[(&str, T)]) -> String {
+    names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
 /// A role directive with an argument it does not know.
@@ -56,13 +89,15 @@ pub enum RoleError {
     /// DIR-50.
     #[error(
         "push stream module: invalid push_stream_publisher mode value: {0}, \
-         accepted values (normal, admin)"
+         accepted values ({names})",
+        names = list(&PublisherMode::NAMES)
     )]
     Publisher(String),
     /// DIR-51.
     #[error(
         "push stream module: invalid push_stream_subscriber mode value: {0}, \
-         accepted values (streaming, polling, long-polling, eventsource, websocket)"
+         accepted values ({names})",
+        names = list(&SubscriberMode::NAMES)
     )]
     Subscriber(String),
 }
@@ -80,28 +115,18 @@ pub fn statistics(format: Option<&[u8]>) -> Result<Role, RoleError> {
 
 /// `push_stream_publisher [normal | admin]`
 pub fn publisher(mode: Option<&[u8]>) -> Result<Role, RoleError> {
-    match mode {
-        None => Ok(Role::Publisher(PublisherMode::Normal)),
-        Some(m) if m.eq_ignore_ascii_case(b"normal") => Ok(Role::Publisher(PublisherMode::Normal)),
-        Some(m) if m.eq_ignore_ascii_case(b"admin") => Ok(Role::Publisher(PublisherMode::Admin)),
-        Some(m) => Err(RoleError::Publisher(String::from_utf8_lossy(m).into_owned())),
-    }
+    let Some(name) = mode else { return Ok(Role::Publisher(PublisherMode::Normal)) };
+    find(&PublisherMode::NAMES, name)
+        .map(Role::Publisher)
+        .ok_or_else(|| RoleError::Publisher(String::from_utf8_lossy(name).into_owned()))
 }
 
 /// `push_stream_subscriber [streaming | polling | long-polling | eventsource | websocket]`
 pub fn subscriber(mode: Option<&[u8]>) -> Result<Role, RoleError> {
-    const MODES: [(&[u8], SubscriberMode); 5] = [
-        (b"streaming", SubscriberMode::Streaming),
-        (b"polling", SubscriberMode::Polling),
-        (b"long-polling", SubscriberMode::LongPolling),
-        (b"eventsource", SubscriberMode::EventSource),
-        (b"websocket", SubscriberMode::WebSocket),
-    ];
-    let Some(value) = mode else { return Ok(Role::Subscriber(SubscriberMode::Streaming)) };
-    let known = MODES.iter().find(|(name, _)| value.eq_ignore_ascii_case(name));
-    known
-        .map(|(_, mode)| Role::Subscriber(*mode))
-        .ok_or_else(|| RoleError::Subscriber(String::from_utf8_lossy(value).into_owned()))
+    let Some(name) = mode else { return Ok(Role::Subscriber(SubscriberMode::Streaming)) };
+    SubscriberMode::named(name)
+        .map(Role::Subscriber)
+        .ok_or_else(|| RoleError::Subscriber(String::from_utf8_lossy(name).into_owned()))
 }
 
 #[cfg(test)]
@@ -141,6 +166,10 @@ mod tests {
             "push stream module: invalid push_stream_publisher mode value: , \
              accepted values (normal, admin)"
         );
-        assert_eq!(subscriber(Some(b"x")), Err(RoleError::Subscriber("x".into())));
+        assert_eq!(
+            subscriber(Some(b"x")).unwrap_err().to_string(),
+            "push stream module: invalid push_stream_subscriber mode value: x, \
+             accepted values (streaming, polling, long-polling, eventsource, websocket)"
+        );
     }
 }

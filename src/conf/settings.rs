@@ -23,7 +23,7 @@ pub enum DirectOutput {
 /// Where the event ids come from that a subscriber sees: `publisher` sends those that the publisher
 /// gave, `auto` gives an id to every message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventIds {
+pub enum EventIdSource {
     Auto,
     Publisher,
 }
@@ -108,7 +108,7 @@ inherited_settings! {
         pub gap_report: bool,
         pub gap_events: bool,
         pub eventsource_retry: Duration,
-        pub event_ids: EventIds,
+        pub event_ids: EventIdSource,
         pub websocket_refuse: Refuse,
         pub websocket_masking: Masking,
         pub websocket_close_codes: bool,

@@ -10,7 +10,7 @@ use nginx_sys::{
 };
 use ngx::core::Status;
 
-use super::error::{DirectiveError, Failure};
+use super::error::{DirectiveError, DirectiveFailure};
 use super::module_record::module;
 use super::value;
 use crate::ngx_ext::conf;
@@ -62,7 +62,7 @@ pub(super) unsafe fn request(
     shared: &SharedZone,
     size_word: ngx_str_t,
     name_word: Option<ngx_str_t>,
-) -> Result<(), Failure> {
+) -> Result<(), DirectiveFailure> {
     // SAFETY: the caller vouches for `cf`; nginx returns null or a zone it keeps with the cycle.
     unsafe {
         let mut name = name_word.unwrap_or(constant(DEFAULT_ZONE));
@@ -84,7 +84,7 @@ pub(super) unsafe fn request(
         };
 
         let zone = ngx_shared_memory_add(cf, &mut name, size, module().cast());
-        let zone = zone.as_mut().ok_or(Failure::Reported)?;
+        let zone = zone.as_mut().ok_or(DirectiveFailure::Reported)?;
         zone.init = Some(init_zone);
         zone.data = ptr::from_ref(shared).cast_mut().cast();
 

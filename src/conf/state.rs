@@ -14,7 +14,7 @@ use super::settings::{LocationSettings, MainSettings};
 use super::shared_zone::SharedZone;
 use super::source_location::{SourceLocation, SourceLocations};
 use super::templates::TemplateTable;
-use crate::ngx_ext::filters::Level as LocationLevel;
+use crate::ngx_ext::filters::LocationLevel;
 use crate::ngx_ext::log::{self, Level};
 use crate::store::Zone;
 

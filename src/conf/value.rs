@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::settings::{DirectOutput, EventIds, MemoryFull, Refuse};
+use super::settings::{DirectOutput, EventIdSource, MemoryFull, Refuse};
 use crate::protocol::websocket::extensions;
 use crate::protocol::websocket::rules::Masking;
 
@@ -22,7 +22,7 @@ pub enum ValueError {
     #[error("it must be \"auto\", \"on\" or \"off\"")]
     DirectOutput,
     #[error("it must be \"auto\" or \"publisher\"")]
-    EventIds,
+    EventIdSource,
     #[error("it must be \"close\" or \"http\"")]
     Refuse,
     #[error("it must be \"optional\" or \"required\"")]
@@ -109,11 +109,11 @@ pub fn direct_output(value: &[u8]) -> Result<DirectOutput, ValueError> {
 }
 
 /// `auto` or `publisher`, in any letter case.
-pub fn event_ids(value: &[u8]) -> Result<EventIds, ValueError> {
+pub fn event_id_source(value: &[u8]) -> Result<EventIdSource, ValueError> {
     match value {
-        v if v.eq_ignore_ascii_case(b"auto") => Ok(EventIds::Auto),
-        v if v.eq_ignore_ascii_case(b"publisher") => Ok(EventIds::Publisher),
-        _ => Err(ValueError::EventIds),
+        v if v.eq_ignore_ascii_case(b"auto") => Ok(EventIdSource::Auto),
+        v if v.eq_ignore_ascii_case(b"publisher") => Ok(EventIdSource::Publisher),
+        _ => Err(ValueError::EventIdSource),
     }
 }
 
@@ -309,9 +309,9 @@ mod tests {
 
     #[test]
     fn event_ids_have_two_sources() {
-        assert_eq!(event_ids(b"AUTO"), Ok(EventIds::Auto));
-        assert_eq!(event_ids(b"publisher"), Ok(EventIds::Publisher));
-        assert_eq!(event_ids(b"on"), Err(ValueError::EventIds));
+        assert_eq!(event_id_source(b"AUTO"), Ok(EventIdSource::Auto));
+        assert_eq!(event_id_source(b"publisher"), Ok(EventIdSource::Publisher));
+        assert_eq!(event_id_source(b"on"), Err(ValueError::EventIdSource));
     }
 
     #[test]

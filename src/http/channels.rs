@@ -12,8 +12,8 @@ use crate::protocol::channel_path::PathError;
 use crate::protocol::statistics::{ChannelInfo, GroupHead};
 use crate::store;
 
-/// The `ChannelInfo` of the store, with the id that answers show.
-pub fn shown(id: &[u8], info: store::ChannelInfo) -> ChannelInfo<'_> {
+/// The counts of the store, with the id that answers show.
+pub fn shown(id: &[u8], info: store::ChannelCounts) -> ChannelInfo<'_> {
     ChannelInfo {
         id,
         published: info.published,

@@ -10,9 +10,9 @@ use crate::conf::StatisticsFormat;
 use crate::ngx_ext::request::OutOfMemory;
 use crate::protocol::accept::{self, Representation, Statistics};
 use crate::protocol::channel_path::{self, Item};
-use crate::protocol::metrics::{self, Exposition, Metrics};
+use crate::protocol::metrics::{Exposition, Metrics, WorkerMetrics};
 use crate::protocol::statistics::{Format, Group, Summary, WorkerInfo};
-use crate::store::{DropCause, Mode, WorkerInfo as WorkerTotals};
+use crate::store::{DropCause, Mode, WorkerCounts};
 use crate::worker;
 
 /// The source the module was built from: 40 hex digits, or `unknown` (STAT-21); build.rs finds it out.
@@ -129,20 +129,12 @@ fn summary(exchange: &RequestContext<'_>, format: Format) -> Vec<u8> {
 
 /// The zone as a whole for a scraper, from one snapshot (STAT-68..71).
 fn metrics(exchange: &RequestContext<'_>, exposition: Exposition) -> Vec<u8> {
-    const MODES: [(&str, Mode); 4] = [
-        ("streaming", Mode::Streaming),
-        ("long_polling", Mode::LongPolling),
-        ("eventsource", Mode::EventSource),
-        ("websocket", Mode::WebSocket),
-    ];
-    const CAUSES: [(&str, DropCause); 2] =
-        [("slow_reader", DropCause::SlowReader), ("memory", DropCause::Memory)];
     let now = exchange.zone.now();
     let totals = exchange.zone.totals(now);
-    let worker = |worker: &WorkerTotals| metrics::Worker {
+    let worker = |worker: &WorkerCounts| WorkerMetrics {
         pid: worker.pid.into(),
         started: worker.started,
-        subscribers: MODES.map(|(name, mode)| (name, worker.subscribers[mode as usize])).into(),
+        subscribers: Mode::ALL.map(|mode| (mode.name(), worker.subscribers[mode as usize])).into(),
     };
     let metrics = Metrics {
         channels: totals.channels,
@@ -153,7 +145,7 @@ fn metrics(exchange: &RequestContext<'_>, exposition: Exposition) -> Vec<u8> {
         stored: totals.stored,
         messages_in_trash: totals.messages_in_trash,
         delivered: totals.delivered,
-        dropped: CAUSES.map(|(name, cause)| (name, totals.dropped[cause as usize])).into(),
+        dropped: DropCause::ALL.map(|cause| (cause.name(), totals.dropped[cause as usize])).into(),
         evicted: totals.evicted,
         used: totals.used,
         free: totals.free,

@@ -13,6 +13,8 @@ use crate::protocol::padding::Minimums;
 use crate::store::WaitPolicy;
 use crate::worker::{Delivery, Outcome};
 
+const MODE_HEADER: &str = "X-Nginx-PushStream-Mode";
+
 /// How the request is to be served (MODE-2).
 enum HttpTransport {
     Stream,
@@ -75,7 +77,7 @@ impl Transport for HttpTransport {
 fn allow_origin(exchange: &RequestContext<'_>) -> Result<(), OutOfMemory> {
     let Some(origin) = exchange.allowed_origin()? else { return Ok(()) };
     let request = exchange.request;
-    let headers = [response::ALLOWED_HEADERS, "X-Nginx-PushStream-Mode"].join(",");
+    let headers = [response::ALLOWED_HEADERS, MODE_HEADER].join(",");
     request.push_header("Access-Control-Allow-Origin", &origin)?;
     request.push_header("Access-Control-Allow-Methods", b"GET")?;
     request.push_header("Access-Control-Allow-Headers", headers.as_bytes())?;
@@ -91,11 +93,10 @@ fn asked_mode(
     exchange: &RequestContext<'_>,
     location: SubscriberMode,
 ) -> Result<HttpTransport, RequestError> {
-    let header = exchange.request.header("X-Nginx-PushStream-Mode");
-    let is = |word: &str| header.is_some_and(|value| value.eq_ignore_ascii_case(word.as_bytes()));
-    let patience = match location {
-        _ if is("polling") => WaitPolicy::None,
-        _ if is("long-polling") => WaitPolicy::Wait,
+    let asked = exchange.request.header(MODE_HEADER).and_then(SubscriberMode::named);
+    let way_to_poll =
+        asked.filter(|mode| matches!(mode, SubscriberMode::Polling | SubscriberMode::LongPolling));
+    let patience = match way_to_poll.unwrap_or(location) {
         SubscriberMode::Polling => WaitPolicy::None,
         SubscriberMode::LongPolling => WaitPolicy::Wait,
         _ => return Ok(HttpTransport::Stream),

@@ -12,7 +12,7 @@ use nginx_sys::{
 };
 
 /// What is called when a body was read.
-pub type Reader = unsafe extern "C" fn(*mut ngx_http_request_t);
+pub type BodyHandler = unsafe extern "C" fn(*mut ngx_http_request_t);
 
 /// The pieces of a body that was read completely, in order; what nginx moved to a temporary file
 /// is read from there. Without a body there are none, and no piece is empty.
@@ -59,18 +59,18 @@ unsafe fn piece<'r>(buf: &ngx_buf_t) -> io::Result<Cow<'r, [u8]>> {
     Ok(Cow::Owned(bytes))
 }
 
-/// Gives back what a body holds that was read for `reader`, completely: the temporary file and the
+/// Gives back what a body holds that was read for `handler`, completely: the temporary file and the
 /// buffer. What another module read is left alone: it may be sending it elsewhere meanwhile. To all who
 /// look later the request has an empty body.
 ///
 /// # Safety
 /// `r` must be a live request, with no piece of its body in use.
-pub unsafe fn forget(r: *mut ngx_http_request_t, reader: Reader) {
+pub unsafe fn forget(r: *mut ngx_http_request_t, handler: BodyHandler) {
     // SAFETY: the caller vouches for the request; nginx calls `post_handler` once nothing of its own needs
     // the body any more.
     unsafe {
         let Some(body) = (*r).request_body.as_mut() else { return };
-        let ours = body.post_handler.is_some_and(|then| std::ptr::fn_addr_eq(then, reader));
+        let ours = body.post_handler.is_some_and(|then| std::ptr::fn_addr_eq(then, handler));
         if !ours || body.bufs.is_null() {
             return;
         }

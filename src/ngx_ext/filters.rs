@@ -9,9 +9,9 @@ use super::request::OutOfMemory;
 
 /// The settings of all modules at one level of the configuration.
 #[derive(Clone, Copy)]
-pub struct Level(*mut *mut c_void);
+pub struct LocationLevel(*mut *mut c_void);
 
-impl Level {
+impl LocationLevel {
     /// The location being read or merged.
     ///
     /// # Safety
@@ -30,7 +30,7 @@ impl Level {
 pub unsafe fn unset(
     cf: *mut ngx_conf_t,
     module: &str,
-    levels: &[Level],
+    levels: &[LocationLevel],
 ) -> Result<(), OutOfMemory> {
     // SAFETY: the caller vouches for `cf`. A module's own functions make and merge what its place in a
     // level holds, in the way in which nginx calls them.
@@ -44,7 +44,7 @@ pub unsafe fn unset(
         if outer.is_null() || defaults.is_null() || !merge(cf, outer, defaults).is_null() {
             return Err(OutOfMemory);
         }
-        for Level(settings) in levels {
+        for LocationLevel(settings) in levels {
             *settings.add((*module).ctx_index) = defaults;
         }
         Ok(())

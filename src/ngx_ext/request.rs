@@ -13,7 +13,7 @@ use nginx_sys::{
 };
 use ngx::core::Status;
 
-use super::body::Reader;
+use super::body::BodyHandler;
 use super::complex_value::ComplexValue;
 use super::request_bits::RequestBits;
 use super::{body, conf, headers, log, process, str};
@@ -199,7 +199,7 @@ impl<'r> Request<'r> {
 
     /// Reads the body and then calls `then`, which has to finalize the request. What is returned
     /// is for nginx: the request has been answered, or will be when the body is there.
-    pub fn read_body(self, then: Reader) -> ngx_int_t {
+    pub fn read_body(self, then: BodyHandler) -> ngx_int_t {
         // SAFETY: `from_raw` was promised a live request.
         match unsafe { ngx_http_read_client_request_body(self.r, Some(then)) } {
             rc if rc >= NGX_HTTP_SPECIAL_RESPONSE as ngx_int_t => rc,
@@ -213,13 +213,13 @@ impl<'r> Request<'r> {
         unsafe { body::pieces(self.r) }
     }
 
-    /// Gives back the file and the memory of a body that was read for `reader`, and that nobody wants.
+    /// Gives back the file and the memory of a body that was read for `handler`, and that nobody wants.
     ///
     /// # Safety
     /// No piece of [`Request::body`] is in use.
-    pub unsafe fn forget_body(self, reader: Reader) {
+    pub unsafe fn forget_body(self, handler: BodyHandler) {
         // SAFETY: `from_raw` was promised a live request; no pieces, by the caller's promise.
-        unsafe { body::forget(self.r, reader) }
+        unsafe { body::forget(self.r, handler) }
     }
 
     /// Keeps `state` with the request, in the place of the module with this context index.

@@ -18,7 +18,7 @@ pub enum Exposition {
 
 /// One worker's connections, by mode of subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Worker {
+pub struct WorkerMetrics {
     pub pid: u64,
     /// Unix time of its start in seconds.
     pub started: u64,
@@ -47,7 +47,7 @@ pub struct Metrics {
     pub largest_free: u64,
     /// Unix time in seconds at which the zone was created.
     pub started: u64,
-    pub workers: Vec<Worker>,
+    pub workers: Vec<WorkerMetrics>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Metrics {
         let by = |label, parts: &[(&'static str, u64)]| {
             parts.iter().map(|(word, n)| (vec![(label, Label::Word(word))], *n)).collect()
         };
-        let pid = |worker: &Worker| ("pid", Label::Number(worker.pid));
+        let pid = |worker: &WorkerMetrics| ("pid", Label::Number(worker.pid));
         let connections = self.workers.iter().flat_map(|worker| {
             worker
                 .subscribers
@@ -224,7 +224,7 @@ mod tests {
     use prometheus_parse::{Scrape, Value};
 
     fn metrics() -> Metrics {
-        let worker = |pid, streaming| Worker {
+        let worker = |pid, streaming| WorkerMetrics {
             pid,
             started: 1_795_289_100,
             subscribers: vec![("streaming", streaming), ("websocket", 0)],

@@ -49,7 +49,7 @@ pub use self::operations::poll::{
 pub use self::operations::publish::{Publish, Published};
 pub use self::operations::resume_point::{JoinItem, ResumePoint};
 pub use self::operations::slots::{DropCause, Mode, NoSlot, Reclaimed};
-pub use self::operations::statistics::{ChannelInfo, Totals, WorkerInfo};
+pub use self::operations::statistics::{ChannelCounts, Totals, WorkerCounts};
 pub use self::operations::stuck::{Misses, STUCK_AFTER};
 pub use self::operations::subscribe::{JoinRules, Joined, Subscription, Subscriptions};
 pub use self::operations::sweep::Swept;

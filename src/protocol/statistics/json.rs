@@ -14,23 +14,16 @@ impl Encoder for Json {
 
     fn begin(&self, head: &GroupHead<'_>, out: &mut Vec<u8>) {
         append_name_and_time(head, out);
-        for (name, number) in [
-            ("channels", head.channels),
-            ("wildcard_channels", head.wildcard_channels),
-            ("uptime", head.uptime),
-        ] {
-            append_field(name, number, ", ", out);
-        }
-        append(out, &["\"infos\": [\r\n"]);
+        append_fields(&head.numbers(), out);
+        append(out, &[", \"infos\": [\r\n"]);
     }
 
     fn item(&self, channel: &ChannelInfo<'_>, out: &mut Vec<u8>) {
         append(out, &["{\"channel\": "]);
         json::append_string(channel.id, out);
         append(out, &[", "]);
-        append_field("published_messages", channel.published, ", ", out);
-        append_field("stored_messages", channel.stored, ", ", out);
-        append_field("subscribers", channel.subscribers, "}", out);
+        append_fields(&channel.numbers(), out);
+        append(out, &["}"]);
     }
 
     fn between(&self) -> &'static [u8] {
@@ -43,16 +36,14 @@ impl Encoder for Json {
 
     fn summary(&self, summary: &Summary<'_>, out: &mut Vec<u8>) {
         append_name_and_time(&summary.head, out);
-        for (name, number) in summary.numbers() {
-            append_field(name, number, ", ", out);
-        }
-        append(out, &["\"by_worker\": [\r\n"]);
+        append_fields(&summary.numbers(), out);
+        append(out, &[", \"by_worker\": [\r\n"]);
         for (i, worker) in summary.workers.iter().enumerate() {
             append(out, &[if i == 0 { "" } else { ",\r\n" }]);
             // Clients know the pid as a string (STAT-37).
             append_number(out, &["{\"pid\": \""], worker.pid, "\", ");
-            append_field("subscribers", worker.subscribers, ", ", out);
-            append_field("uptime", worker.uptime, "}", out);
+            append_fields(&worker.numbers(), out);
+            append(out, &["}"]);
         }
         self.end(summary.workers.is_empty(), out);
     }
@@ -66,8 +57,11 @@ fn append_name_and_time(head: &GroupHead<'_>, out: &mut Vec<u8>) {
     append(out, &["\", "]);
 }
 
-fn append_field(name: &str, number: u64, after: &str, out: &mut Vec<u8>) {
-    append_number(out, &["\"", name, "\": "], number, after);
+fn append_fields(numbers: &[(&str, u64)], out: &mut Vec<u8>) {
+    for (i, (name, number)) in numbers.iter().enumerate() {
+        let between = if i == 0 { "" } else { ", " };
+        append_number(out, &[between, "\"", name, "\": "], *number, "");
+    }
 }
 
 #[cfg(test)]

@@ -14,17 +14,20 @@ impl Encoder for Plain {
 
     fn begin(&self, head: &GroupHead<'_>, out: &mut Vec<u8>) {
         append_name_and_time(head, ", ", out);
-        append_number(out, &["channels: "], head.channels, ", ");
-        append_number(out, &["wildcard_channels: "], head.wildcard_channels, ", ");
-        append_number(out, &["uptime: "], head.uptime, ", infos: \r\n");
+        for (name, number) in head.numbers() {
+            append_number(out, &[name, ": "], number, ", ");
+        }
+        append(out, &["infos: \r\n"]);
     }
 
     fn item(&self, channel: &ChannelInfo<'_>, out: &mut Vec<u8>) {
         append(out, &["channel: "]);
         percent::append_printable(channel.id, out);
-        append_number(out, &["\r\npublished_messages: "], channel.published, "\r\n");
-        append_number(out, &["stored_messages: "], channel.stored, "\r\n");
-        append_number(out, &["active_subscribers: "], channel.subscribers, "");
+        // The one number with another name in this format (PUB-59).
+        let [published, stored, (_, subscribers)] = channel.numbers();
+        for (name, number) in [published, stored, ("active_subscribers", subscribers)] {
+            append_number(out, &["\r\n", name, ": "], number, "");
+        }
     }
 
     fn between(&self) -> &'static [u8] {
@@ -43,9 +46,10 @@ impl Encoder for Plain {
         append(out, &["by_worker:\r\n"]);
         for (i, worker) in summary.workers.iter().enumerate() {
             append(out, &[if i == 0 { "" } else { ",\r\n" }]);
-            append_number(out, &["  pid: "], worker.pid, "\r\n");
-            append_number(out, &["  subscribers: "], worker.subscribers, "\r\n");
-            append_number(out, &["  uptime: "], worker.uptime, "");
+            append_number(out, &["  pid: "], worker.pid, "");
+            for (name, number) in worker.numbers() {
+                append_number(out, &["\r\n  ", name, ": "], number, "");
+            }
         }
         append(out, &["\r\n"]);
     }

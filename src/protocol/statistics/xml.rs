@@ -18,9 +18,7 @@ impl Encoder for Xml {
     fn begin(&self, head: &GroupHead<'_>, out: &mut Vec<u8>) {
         append(out, &[DECLARATION, "<root>\r\n"]);
         append_name_and_time(head, out);
-        append_element("channels", head.channels, out);
-        append_element("wildcard_channels", head.wildcard_channels, out);
-        append_element("uptime", head.uptime, out);
+        append_elements(&head.numbers(), out);
         append(out, &["  <infos>\r\n"]);
     }
 
@@ -28,9 +26,7 @@ impl Encoder for Xml {
         append(out, &["<channel>\r\n  <name>"]);
         xml::append_text(channel.id, out);
         append(out, &["</name>\r\n"]);
-        append_element("published_messages", channel.published, out);
-        append_element("stored_messages", channel.stored, out);
-        append_element("subscribers", channel.subscribers, out);
+        append_elements(&channel.numbers(), out);
         append(out, &["</channel>\r\n"]);
     }
 
@@ -45,15 +41,12 @@ impl Encoder for Xml {
     fn summary(&self, summary: &Summary<'_>, out: &mut Vec<u8>) {
         append(out, &[DECLARATION, "<infos>\r\n"]);
         append_name_and_time(&summary.head, out);
-        for (name, number) in summary.numbers() {
-            append_element(name, number, out);
-        }
+        append_elements(&summary.numbers(), out);
         append(out, &["  <by_worker>"]);
         for worker in &summary.workers {
             append(out, &["<worker>\r\n"]);
-            append_element("pid", worker.pid, out);
-            append_element("subscribers", worker.subscribers, out);
-            append_element("uptime", worker.uptime, out);
+            append_elements(&[("pid", worker.pid)], out);
+            append_elements(&worker.numbers(), out);
             append(out, &["</worker>\r\n"]);
         }
         append(out, &["</by_worker>\r\n</infos>\r\n"]);
@@ -68,9 +61,11 @@ fn append_name_and_time(head: &GroupHead<'_>, out: &mut Vec<u8>) {
     append(out, &["</time>\r\n"]);
 }
 
-fn append_element(name: &str, number: u64, out: &mut Vec<u8>) {
-    append_number(out, &["  <", name, ">"], number, "");
-    append(out, &["</", name, ">\r\n"]);
+fn append_elements(numbers: &[(&str, u64)], out: &mut Vec<u8>) {
+    for (name, number) in numbers {
+        append_number(out, &["  <", name, ">"], *number, "");
+        append(out, &["</", name, ">\r\n"]);
+    }
 }
 
 #[cfg(test)]

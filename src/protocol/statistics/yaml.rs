@@ -10,16 +10,14 @@ impl Encoder for Yaml {
     fn channel(&self, channel: &ChannelInfo<'_>, out: &mut Vec<u8>) {
         append(out, &["  channel: "]);
         yaml::append_scalar(channel.id, out);
-        append_number(out, &["\r\n  published_messages: "], channel.published, "\r\n");
-        append_number(out, &["  stored_messages: "], channel.stored, "\r\n");
-        append_number(out, &["  subscribers: "], channel.subscribers, "\r\n");
+        append(out, &["\r\n"]);
+        append_numbers("  ", &channel.numbers(), out);
     }
 
     fn begin(&self, head: &GroupHead<'_>, out: &mut Vec<u8>) {
         append_name_and_time(head, "", out);
-        append_number(out, &["channels: "], head.channels, "\r\n");
-        append_number(out, &["wildcard_channels: "], head.wildcard_channels, "\r\n");
-        append_number(out, &["uptime: "], head.uptime, "\r\ninfos: \r\n");
+        append_numbers("", &head.numbers(), out);
+        append(out, &["infos: \r\n"]);
     }
 
     fn item(&self, channel: &ChannelInfo<'_>, out: &mut Vec<u8>) {
@@ -37,14 +35,11 @@ impl Encoder for Yaml {
 
     fn summary(&self, summary: &Summary<'_>, out: &mut Vec<u8>) {
         append_name_and_time(&summary.head, "  ", out);
-        for (name, number) in summary.numbers() {
-            append_number(out, &["  ", name, ": "], number, "\r\n");
-        }
+        append_numbers("  ", &summary.numbers(), out);
         append(out, &["  by_worker:\r\n"]);
         for worker in &summary.workers {
             append_number(out, &["   -\r\n    pid: "], worker.pid, "\r\n");
-            append_number(out, &["    subscribers: "], worker.subscribers, "\r\n");
-            append_number(out, &["    uptime: "], worker.uptime, "\r\n");
+            append_numbers("    ", &worker.numbers(), out);
         }
     }
 }
@@ -55,6 +50,12 @@ fn append_name_and_time(head: &GroupHead<'_>, indent: &str, out: &mut Vec<u8>) {
     append(out, &["\r\n", indent, "time: "]);
     date::append_iso(head.time, out);
     append(out, &["\r\n"]);
+}
+
+fn append_numbers(indent: &str, numbers: &[(&str, u64)], out: &mut Vec<u8>) {
+    for (name, number) in numbers {
+        append_number(out, &[indent, name, ": "], *number, "\r\n");
+    }
 }
 
 #[cfg(test)]

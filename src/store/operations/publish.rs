@@ -18,7 +18,7 @@ use crate::store::model::mailbox::Posted;
 use crate::store::model::message::seconds;
 use crate::store::model::parts::Parts;
 use crate::store::operations::evict::message_size;
-use crate::store::operations::statistics::ChannelInfo;
+use crate::store::operations::statistics::ChannelCounts;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::alloc::Full;
 use crate::store::transaction::list::OfChannel;
@@ -43,7 +43,7 @@ pub struct Publish<'a> {
 #[derive(Debug, Default)]
 pub struct Published {
     /// Each channel after it, in the order they were named (PUB-50).
-    pub channels: SmallVec<[ChannelInfo; 1]>,
+    pub channels: SmallVec<[ChannelCounts; 1]>,
     /// Workers to wake. Some of a publish that failed on a later channel are here too.
     pub wake: Wake,
     /// Workers that are stuck and begin to miss messages; which of the channels each missed first.

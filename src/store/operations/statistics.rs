@@ -15,7 +15,7 @@ const SLICE: usize = 64;
 
 /// One channel's numbers (STAT-46..48).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ChannelInfo {
+pub struct ChannelCounts {
     pub published: u64,
     pub stored: u64,
     pub subscribers: u64,
@@ -23,7 +23,7 @@ pub struct ChannelInfo {
 
 /// A worker's numbers (STAT-55, 57).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WorkerInfo {
+pub struct WorkerCounts {
     pub pid: u32,
     pub position: u32,
     /// Open subscriber connections, by mode.
@@ -47,7 +47,7 @@ pub struct Totals {
     /// Seconds since the zone was created.
     pub uptime: u64,
     /// Ordered by nginx's process slot.
-    pub workers: Vec<WorkerInfo>,
+    pub workers: Vec<WorkerCounts>,
     pub delivered: u64,
     pub dropped: [u64; CAUSES],
     /// Messages that made room for others (`evict.rs`).
@@ -61,7 +61,7 @@ pub struct Totals {
 }
 
 impl Zone {
-    pub fn channel_info(&self, id: &[u8]) -> Option<ChannelInfo> {
+    pub fn channel_info(&self, id: &[u8]) -> Option<ChannelCounts> {
         let tx = self.begin();
         tx.find(id).map(|channel| tx.info(channel))
     }
@@ -96,7 +96,7 @@ impl Zone {
                 *total += n.get();
             }
             if matches!(slot.state(), SlotState::Active | SlotState::Draining) {
-                totals.workers.push(WorkerInfo {
+                totals.workers.push(WorkerCounts {
                     pid: slot.pid.get(),
                     position: slot.position.get(),
                     subscribers,
@@ -112,10 +112,10 @@ impl Zone {
     /// Calls `each` for every channel whose id begins with `prefix`, in order of creation (STAT-35). The
     /// lock is given up every few channels, never held while `each` runs: a channel that lives throughout
     /// is seen once, one created or deleted meanwhile at most once.
-    pub fn list(&self, me: SlotId, prefix: &[u8], mut each: impl FnMut(&[u8], ChannelInfo)) {
+    pub fn list(&self, me: SlotId, prefix: &[u8], mut each: impl FnMut(&[u8], ChannelCounts)) {
         let mut at_start = true;
         loop {
-            let mut slice: SmallVec<[(Vec<u8>, ChannelInfo); SLICE]> = SmallVec::new();
+            let mut slice: SmallVec<[(Vec<u8>, ChannelCounts); SLICE]> = SmallVec::new();
             let tx = self.begin();
             let place = &tx.slot(me).listing;
             let last = place.get();
@@ -158,9 +158,9 @@ impl Zone {
 }
 
 impl Transaction<'_> {
-    pub fn info(&self, channel: Ref<Channel>) -> ChannelInfo {
+    pub fn info(&self, channel: Ref<Channel>) -> ChannelCounts {
         let c = self.at(channel);
-        ChannelInfo {
+        ChannelCounts {
             published: c.last_id.get(),
             stored: c.stored.get().into(),
             subscribers: c.subscribers.get().into(),

@@ -58,10 +58,10 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 fn the_channel_exists_and_stays() {
     // EVT-2, EVT-3, DIR-186, STAT-17.
     let bench = with_events(MIB);
-    assert_eq!(bench.zone.channel_info(b"events"), Some(ChannelInfo::default()));
+    assert_eq!(bench.zone.channel_info(b"events"), Some(ChannelCounts::default()));
     assert_eq!(bench.zone.totals(START).channels, 1);
     assert!(!bench.zone.sweep(START + 1_000_000).more);
-    assert_eq!(bench.zone.channel_info(b"events"), Some(ChannelInfo::default()));
+    assert_eq!(bench.zone.channel_info(b"events"), Some(ChannelCounts::default()));
     bench.check();
 }
 
@@ -245,7 +245,7 @@ fn nobody_else_publishes_there() {
     assert_eq!(refused.err(), Some(StoreError::EventsChannel));
     assert!(bench.zone.channel_info(b"new").is_none());
     assert!(bench.zone.delete(a.me, b"events", Some(&[b"bye"]), START).is_none());
-    assert_eq!(bench.zone.channel_info(b"events"), Some(ChannelInfo::default()));
+    assert_eq!(bench.zone.channel_info(b"events"), Some(ChannelCounts::default()));
     assert!(bench.zone.is_events_channel(b"events") && !bench.zone.is_events_channel(b"new"));
     bench.check();
 }

@@ -328,7 +328,7 @@ impl Run {
         assert_eq!(totals.published, self.model.published);
         for (&channel, c) in &self.model.channels {
             let info = self.bench.zone.channel_info(name(channel).as_bytes()).unwrap();
-            let expected = ChannelInfo {
+            let expected = ChannelCounts {
                 published: c.last_id,
                 stored: c.stored.len() as u64,
                 subscribers: self.model.subscribed(channel) as u64,
