@@ -22,7 +22,7 @@ use super::state::{LocationConf, MainConf, main_conf_being_read};
 use crate::ngx_ext::complex_value::ComplexValue;
 use crate::ngx_ext::conf::{self, full_path, words};
 use crate::ngx_ext::guard::guard;
-use crate::ngx_ext::log::Level;
+use crate::ngx_ext::log::{self, Level};
 
 /// nginx's table: one entry a directive and an empty one at the end.
 struct Commands([ngx_command_t; DIRECTIVES.len() + 1]);
@@ -95,7 +95,8 @@ extern "C" fn read_directive(
             match apply(cf, directive, conf) {
                 Ok(()) => NGX_CONF_OK,
                 Err(DirectiveFailure::Explained(error)) => {
-                    conf::log(Level::Emerg, cf, format_args!("{error}"));
+                    let name = if error.names_module() { log::PREFIX } else { "" };
+                    conf::log(Level::Emerg, cf, format_args!("{name}{error}"));
                     NGX_CONF_ERROR
                 }
                 Err(DirectiveFailure::Reported) => NGX_CONF_ERROR,

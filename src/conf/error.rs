@@ -45,6 +45,11 @@ pub enum DirectiveError {
 }
 
 impl DirectiveError {
+    /// Whether the line begins with the module's name. What nginx says of its own directives does not.
+    pub fn names_module(&self) -> bool {
+        matches!(self, Self::Role(_) | Self::HeaderFile(_))
+    }
+
     /// The refusal of a role directive in a location that has this role.
     pub fn second_role(second: &'static str, first: Role) -> Self {
         match first.directive() {
@@ -85,35 +90,35 @@ impl<E: Into<DirectiveError>> From<E> for DirectiveFailure {
 pub enum CheckError {
     /// DIR-66, LIFE-1.
     #[error(
-        "push stream module: push_stream_shared_memory_size must be set. (in the http block, \
+        "push_stream_shared_memory_size must be set. (in the http block, \
          such as \"push_stream_shared_memory_size 32m;\")"
     )]
     ZoneMissing,
     /// DIR-67..72, DIR-77, DIR-78, DIR-81.
-    #[error("push stream module: {0} cannot be zero.")]
+    #[error("{0} cannot be zero.")]
     Zero(&'static str),
     /// DIR-187.
     #[error(
-        "push stream module: push_stream_events_channel_id \"{id}\" cannot be requested as a \
+        "push_stream_events_channel_id \"{id}\" cannot be requested as a \
          channel id: {reason}"
     )]
     EventsChannelId { id: String, reason: &'static str },
     /// DIR-76.
-    #[error("push stream module: push_stream_channels_path must be set.")]
+    #[error("push_stream_channels_path must be set.")]
     ChannelsPathMissing,
     /// DIR-80.
-    #[error("push stream module: push_stream_message_template cannot be blank.")]
+    #[error("push_stream_message_template cannot be blank.")]
     BlankMessageTemplate,
     /// DIR-82.
     #[error(
-        "push stream module: cannot set wildcard channel max qtd if \
+        "cannot set wildcard channel max qtd if \
          push_stream_wildcard_channel_prefix is not set or blank. \
          (push_stream_wildcard_channel_max_qtd is {0})"
     )]
     WildcardMaxWithoutPrefix(u64),
     /// DIR-84.
     #[error(
-        "push stream module: max number of wildcard channels cannot be smaller than value in \
+        "max number of wildcard channels cannot be smaller than value in \
          push_stream_wildcard_channel_max_qtd. \
          (push_stream_max_number_of_wildcard_channels is {available}, \
          push_stream_wildcard_channel_max_qtd is {wanted})"
@@ -121,12 +126,12 @@ pub enum CheckError {
     WildcardMaxTooLarge { wanted: u64, available: u64 },
     /// DIR-151, DIR-152, DIR-154.
     #[error(
-        "push stream module: {0} (push_stream_padding_by_user_agent takes groups of \
+        "{0} (push_stream_padding_by_user_agent takes groups of \
          regex,header_min,message_min joined by \":\")"
     )]
     Padding(#[from] PaddingError),
     /// DIR-153.
-    #[error("push stream module: unable to compile agent pattern {pattern} ({reason})")]
+    #[error("unable to compile agent pattern {pattern} ({reason})")]
     AgentPattern { pattern: String, reason: String },
 }
 
@@ -151,7 +156,7 @@ impl CheckError {
     pub fn consequence(&self) -> Option<&'static str> {
         match self {
             Self::Padding(_) | Self::AgentPattern { .. } => {
-                Some("push stream module: unable to parse paddings by user agent")
+                Some("unable to parse paddings by user agent")
             }
             _ => None,
         }

@@ -8,11 +8,9 @@ use std::path::Path;
 /// Why the file cannot serve as a header (DIR-87).
 #[derive(Debug, thiserror::Error)]
 pub enum HeaderFileError {
-    #[error("push stream module: unable to open file \"{path}\" for header template ({cause})")]
+    #[error("unable to open file \"{path}\" for header template ({cause})")]
     Open { path: String, cause: io::Error },
-    #[error(
-        "push stream module: unable to read data from file \"{path}\" for header template ({cause})"
-    )]
+    #[error("unable to read data from file \"{path}\" for header template ({cause})")]
     Read { path: String, cause: io::Error },
 }
 
@@ -44,9 +42,7 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         let missing = read(Path::new("/nonexistent/header.html")).unwrap_err().to_string();
         assert!(
-            missing.starts_with(
-                "push stream module: unable to open file \"/nonexistent/header.html\" for header"
-            ),
+            missing.starts_with("unable to open file \"/nonexistent/header.html\" for header"),
             "{missing}"
         );
         let directory = read(Path::new("/")).unwrap_err().to_string();

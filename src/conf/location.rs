@@ -220,7 +220,7 @@ mod tests {
     fn a_role_needs_a_channels_path() {
         assert_eq!(
             text_of(&LocationSettings::default(), MainSettings::default()),
-            "push stream module: push_stream_channels_path must be set."
+            "push_stream_channels_path must be set."
         );
         let empty = LocationSettings { channels_path: Some(Vec::new()), ..Default::default() };
         assert!(resolve(&empty, MainSettings::default()).is_ok());
@@ -232,22 +232,22 @@ mod tests {
         let ping = LocationSettings { ping_message_interval: zero, ..with_path() };
         assert_eq!(
             text_of(&ping, MainSettings::default()),
-            "push stream module: push_stream_ping_message_interval cannot be zero."
+            "push_stream_ping_message_interval cannot be zero."
         );
         let ttl = LocationSettings { subscriber_connection_ttl: zero, ..with_path() };
         assert_eq!(
             text_of(&ttl, MainSettings::default()),
-            "push stream module: push_stream_subscriber_connection_ttl cannot be zero."
+            "push_stream_subscriber_connection_ttl cannot be zero."
         );
         let blank = LocationSettings { message_template: Some(Vec::new()), ..with_path() };
         assert_eq!(
             text_of(&blank, MainSettings::default()),
-            "push stream module: push_stream_message_template cannot be blank."
+            "push_stream_message_template cannot be blank."
         );
         let pending = LocationSettings { subscriber_max_pending: Some(0), ..with_path() };
         assert_eq!(
             text_of(&pending, MainSettings::default()),
-            "push stream module: push_stream_subscriber_max_pending cannot be zero."
+            "push_stream_subscriber_max_pending cannot be zero."
         );
     }
 

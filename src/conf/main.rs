@@ -145,7 +145,7 @@ mod tests {
             let mut settings = MainSettings::default();
             set(&mut settings);
             let error = Main::resolve(&settings).unwrap_err();
-            assert_eq!(error.to_string(), format!("push stream module: {name} cannot be zero."));
+            assert_eq!(error.to_string(), format!("{name} cannot be zero."));
             assert_eq!(error.directive(), Some(name));
         }
     }

@@ -59,7 +59,7 @@ impl Padding {
     pub fn announcements(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|group| {
             format!(
-                "push stream module: padding detected {}, header_min_len {}, message_min_len {}",
+                "padding detected {}, header_min_len {}, message_min_len {}",
                 String::from_utf8_lossy(&group.agent),
                 group.minimums.header,
                 group.minimums.message
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(Padding::default().largest(), 0);
         assert_eq!(
             padding.announcements().next().unwrap(),
-            "push stream module: padding detected MSIE, header_min_len 10, message_min_len 20"
+            "padding detected MSIE, header_min_len 10, message_min_len 20"
         );
     }
 

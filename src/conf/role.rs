@@ -82,20 +82,20 @@ fn list<T>(names: &[(&str, T)]) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoleError {
     #[error(
-        "push stream module: invalid push_stream_channels_statistics format value: {0}, \
+        "invalid push_stream_channels_statistics format value: {0}, \
          accepted values (prometheus)"
     )]
     Statistics(String),
     /// DIR-50.
     #[error(
-        "push stream module: invalid push_stream_publisher mode value: {0}, \
+        "invalid push_stream_publisher mode value: {0}, \
          accepted values ({names})",
         names = list(&PublisherMode::NAMES)
     )]
     Publisher(String),
     /// DIR-51.
     #[error(
-        "push stream module: invalid push_stream_subscriber mode value: {0}, \
+        "invalid push_stream_subscriber mode value: {0}, \
          accepted values ({names})",
         names = list(&SubscriberMode::NAMES)
     )]
@@ -154,7 +154,7 @@ mod tests {
         );
         assert_eq!(
             statistics(Some(b"xml")).unwrap_err().to_string(),
-            "push stream module: invalid push_stream_channels_statistics format value: xml, \
+            "invalid push_stream_channels_statistics format value: xml, \
              accepted values (prometheus)"
         );
     }
@@ -163,12 +163,12 @@ mod tests {
     fn unknown_modes_are_named() {
         assert_eq!(
             publisher(Some(b"")).unwrap_err().to_string(),
-            "push stream module: invalid push_stream_publisher mode value: , \
+            "invalid push_stream_publisher mode value: , \
              accepted values (normal, admin)"
         );
         assert_eq!(
             subscriber(Some(b"x")).unwrap_err().to_string(),
-            "push stream module: invalid push_stream_subscriber mode value: x, \
+            "invalid push_stream_subscriber mode value: x, \
              accepted values (streaming, polling, long-polling, eventsource, websocket)"
         );
     }

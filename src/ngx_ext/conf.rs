@@ -46,7 +46,7 @@ pub unsafe fn log(level: Level, cf: *mut ngx_conf_t, line: fmt::Arguments<'_>) {
     }
 }
 
-/// Logs one line that ends in a place other than the one being read.
+/// Logs one line of the module's, with its name, that ends in a place other than the one being read.
 ///
 /// # Safety
 /// `cf` must be valid.
@@ -56,7 +56,7 @@ pub unsafe fn log_at(
     place: &impl fmt::Display,
     line: fmt::Arguments<'_>,
 ) {
-    let line = one_line(line);
+    let line = one_line(format_args!("{}{line}", log::PREFIX));
     // SAFETY: the log of a configuration is valid while it is read.
     unsafe { log::write(level, (*cf).log, format_args!("{line} in {place}")) }
 }

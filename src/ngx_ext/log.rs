@@ -18,6 +18,9 @@ pub enum Level {
     Debug = nginx_sys::NGX_LOG_DEBUG as isize,
 }
 
+/// What a line begins with that the module words itself.
+pub const PREFIX: &str = "push stream module: ";
+
 /// Writes one line, unless the log's level leaves it out.
 ///
 /// # Safety
