@@ -219,7 +219,7 @@ unsafe fn refuse(log: *mut ngx_log_t, name: &ngx_str_t, reason: &str) {
             Level::Emerg,
             log,
             format_args!(
-                "push stream module: the shared memory zone \"{name}\" cannot be used: {reason}; \
+                "the shared memory zone \"{name}\" cannot be used: {reason}; \
                  a zone of another size or module version needs a restart"
             ),
         );

@@ -111,7 +111,7 @@ pub unsafe fn notice_if_unused(cycle: *const ngx_cycle_t) {
     // SAFETY: the caller vouches for the cycle.
     unsafe {
         if !main_conf_of_cycle(cycle).is_some_and(MainConf::is_used) {
-            log::write(
+            log::write_verbatim(
                 Level::Notice,
                 (*cycle).log,
                 format_args!(

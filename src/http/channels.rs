@@ -84,7 +84,7 @@ pub fn check_length(exchange: &RequestContext<'_>, id: &[u8]) -> Result<(), Requ
             exchange.request.log(
                 Level::Warn,
                 format_args!(
-                    "push stream module: channel id is larger than allowed {max}: {} bytes, {}",
+                    "channel id is larger than allowed {max}: {} bytes, {}",
                     id.len(),
                     Quoted(id)
                 ),
@@ -101,5 +101,5 @@ pub fn log_path_error(exchange: &RequestContext<'_>, path: &[u8], error: PathErr
         PathError::Empty => "no channel id provided",
         PathError::ControlCharacters => "channel id contains control characters",
     };
-    exchange.request.log(Level::Warn, format_args!("push stream module: {what}: {}", Quoted(path)));
+    exchange.request.log(Level::Warn, format_args!("{what}: {}", Quoted(path)));
 }

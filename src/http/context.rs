@@ -57,7 +57,7 @@ impl<'r> RequestContext<'r> {
             self.request.log(
                 Level::Warn,
                 format_args!(
-                    "push stream module: push_stream_allowed_origins has control characters, \
+                    "push_stream_allowed_origins has control characters, \
                      no origin is allowed: {}",
                     Quoted(&origin)
                 ),

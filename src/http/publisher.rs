@@ -59,7 +59,7 @@ pub fn handle(exchange: &RequestContext<'_>, mode: PublisherMode) -> ngx_int_t {
         request.log(
             Level::Error,
             format_args!(
-                "push stream module: the request body was passed on unbuffered, channel {}",
+                "the request body was passed on unbuffered, channel {}",
                 Quoted(ids.first().map_or(&[], |id| id))
             ),
         );
@@ -90,10 +90,7 @@ fn check_not_events(exchange: &RequestContext<'_>, id: &[u8]) -> Result<(), Requ
     }
     request.log(
         Level::Error,
-        format_args!(
-            "push stream module: only internal routines can change events channel {}",
-            Quoted(id)
-        ),
+        format_args!("only internal routines can change events channel {}", Quoted(id)),
     );
     Err(RequestError::EventsChannel)
 }
@@ -112,7 +109,7 @@ fn apply(exchange: &RequestContext<'_>, ids: &[Box<[u8]>]) -> ngx_int_t {
             request.log(
                 Level::Error,
                 format_args!(
-                    "push stream module: unable to read the request body for channel {}: {error}",
+                    "unable to read the request body for channel {}: {error}",
                     Quoted(ids[0])
                 ),
             );
@@ -132,10 +129,7 @@ fn publish(exchange: &RequestContext<'_>, ids: &[&[u8]], text: &[&[u8]]) -> ngx_
     if text.is_empty() {
         request.log(
             Level::Error,
-            format_args!(
-                "push stream module: Post request was sent with no message, channel {}",
-                Quoted(ids[0])
-            ),
+            format_args!("Post request was sent with no message, channel {}", Quoted(ids[0])),
         );
         return response::refuse(request, RequestError::EmptyPost);
     }
@@ -186,7 +180,7 @@ fn fail(
     exchange.request.log(
         Level::Error,
         format_args!(
-            "push stream module: {what}, channel {}{of_several}, message of {len} bytes",
+            "{what}, channel {}{of_several}, message of {len} bytes",
             Quoted(ids.first().copied().unwrap_or_default())
         ),
     );

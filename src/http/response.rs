@@ -64,8 +64,8 @@ pub fn refuse(request: Request<'_>, refusal: RequestError) -> ngx_int_t {
 pub fn refuse_if_unheard(request: Request<'_>) -> Result<(), ngx_int_t> {
     let line = match (request.is_main(), request.bits().header_only()) {
         (true, false) => return Ok(()),
-        (true, true) => "push stream module: a subscriber cannot come after another response",
-        (false, _) => "push stream module: a subscriber cannot be part of another response",
+        (true, true) => "a subscriber cannot come after another response",
+        (false, _) => "a subscriber cannot be part of another response",
     };
     request.log(Level::Error, format_args!("{line}"));
     Err(INTERNAL_ERROR)

@@ -108,7 +108,7 @@ fn log_refused(exchange: &RequestContext<'_>, channels: &[(Box<[u8]>, u64)], err
     exchange.request.log(
         Level::Error,
         format_args!(
-            "push stream module: subscription refused, {error}: {} channels, first {}",
+            "subscription refused, {error}: {} channels, first {}",
             channels.len(),
             Quoted(channels.first().map_or(&[], |(id, _)| id))
         ),

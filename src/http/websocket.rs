@@ -37,7 +37,7 @@ pub fn handle(exchange: &RequestContext<'_>) -> ngx_int_t {
         request.log(
             Level::Warn,
             format_args!(
-                "push stream module: a page of {} is not among push_stream_websocket_allowed_origins",
+                "a page of {} is not among push_stream_websocket_allowed_origins",
                 Quoted(origin.unwrap_or_default())
             ),
         );

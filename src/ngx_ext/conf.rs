@@ -58,7 +58,7 @@ pub unsafe fn log_at(
 ) {
     let line = one_line(format_args!("{}{line}", log::PREFIX));
     // SAFETY: the log of a configuration is valid while it is read.
-    unsafe { log::write(level, (*cf).log, format_args!("{line} in {place}")) }
+    unsafe { log::write_verbatim(level, (*cf).log, format_args!("{line} in {place}")) }
 }
 
 /// Values of a configuration may be long and hold line breaks; a line of the log may not, and has

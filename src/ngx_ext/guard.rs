@@ -64,7 +64,7 @@ pub unsafe fn guard_or<T>(
                     Level::Alert,
                     log,
                     format_args!(
-                        "push stream module: panic in {callback}: {}{}",
+                        "panic in {callback}: {}{}",
                         Quoted(message.as_bytes()),
                         PLACE.take()
                     ),

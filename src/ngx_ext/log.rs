@@ -21,11 +21,20 @@ pub enum Level {
 /// What a line begins with that the module words itself.
 pub const PREFIX: &str = "push stream module: ";
 
-/// Writes one line, unless the log's level leaves it out.
+/// Writes one line with the module's name in front, unless the log's level leaves it out.
 ///
 /// # Safety
 /// `log` must be null (nothing is written) or a valid nginx log.
 pub unsafe fn write(level: Level, log: *mut ngx_log_t, line: fmt::Arguments<'_>) {
+    // SAFETY: the caller vouches for `log`.
+    unsafe { write_verbatim(level, log, format_args!("{PREFIX}{line}")) }
+}
+
+/// As [`write`], for a line that has the name already, or is worded as nginx's own.
+///
+/// # Safety
+/// As [`write`].
+pub unsafe fn write_verbatim(level: Level, log: *mut ngx_log_t, line: fmt::Arguments<'_>) {
     let level = level as ngx_uint_t;
     // SAFETY: the caller vouches for `log`.
     unsafe {

@@ -38,7 +38,7 @@ impl LogThrottle {
         at.set(Some(now));
         let channel = std::mem::take(&mut *first);
         Some(format!(
-            "push stream module: the zone is full, {count} of the oldest messages were evicted; \
+            "the zone is full, {count} of the oldest messages were evicted; \
              channel {} wanted room",
             Quoted(&channel)
         ))

@@ -83,10 +83,7 @@ impl Worker {
                 self.later.post();
             } else if let Err(error) = wakeup::signal(slot) {
                 // It will look by itself.
-                warn(format_args!(
-                    "push stream module: worker {} cannot be woken: {error}",
-                    self.zone.pid_of(slot)
-                ));
+                warn(format_args!("worker {} cannot be woken: {error}", self.zone.pid_of(slot)));
             }
         }
     }

@@ -24,7 +24,7 @@ impl Worker {
     /// The subscribers of a stuck worker have begun to miss messages.
     pub(in crate::worker) fn tell_stuck(&self, worker: SlotId, channel: &[u8]) {
         warn(format_args!(
-            "push stream module: worker {} has taken no messages for {} seconds, its subscribers miss what \
+            "worker {} has taken no messages for {} seconds, its subscribers miss what \
              there is no room for until it does; first in channel {}",
             self.zone.pid_of(worker),
             STUCK_AFTER.as_secs(),
@@ -36,7 +36,7 @@ impl Worker {
     pub(in crate::worker) fn tell_missed(&self, missed: u32) {
         if missed > 0 {
             notice(format_args!(
-                "push stream module: this worker takes its messages again, {missed} deliveries to its \
+                "this worker takes its messages again, {missed} deliveries to its \
                  subscribers are missing"
             ));
         }

@@ -35,7 +35,7 @@ pub(in crate::worker) unsafe fn warn(cycle: *mut ngx_cycle_t) {
             Level::Warn,
             (*cycle).log,
             format_args!(
-                "push stream module: binary upgrade: channels are split between the workers of the old \
+                "binary upgrade: channels are split between the workers of the old \
                  master and these until the old master is told WINCH"
             ),
         );

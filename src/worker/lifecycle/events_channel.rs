@@ -31,7 +31,7 @@ pub unsafe fn configure(zone: Zone, main: &Main, cycle: *mut ngx_cycle_t) {
                 Level::Error,
                 (*cycle).log,
                 format_args!(
-                    "push stream module: not enough shared memory for events channel {}, events are \
+                    "not enough shared memory for events channel {}, events are \
                      told once there is",
                     Quoted(id)
                 ),

@@ -129,7 +129,7 @@ impl Worker {
         departure.served.set(now + START);
         self.check_successors();
         notice(format_args!(
-            "push stream module: worker {} ends its {} subscribers over {} ms",
+            "worker {} ends its {} subscribers over {} ms",
             self.pid(),
             self.live.get(),
             departure.span
@@ -178,7 +178,7 @@ impl Worker {
         replaced.set(Some(since));
         if now.saturating_sub(since) >= UNTOLD {
             notice(format_args!(
-                "push stream module: worker {} was replaced and not told, it finishes by itself",
+                "worker {} was replaced and not told, it finishes by itself",
                 self.pid()
             ));
             process::finish();

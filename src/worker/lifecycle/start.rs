@@ -90,7 +90,7 @@ impl Worker {
 }
 
 fn tell_death(pid: u32) {
-    notice(format_args!("push stream module: worker {pid} died, what it held is given back"));
+    notice(format_args!("worker {pid} died, what it held is given back"));
 }
 
 /// The master, before it starts workers: what they all inherit.
@@ -106,7 +106,7 @@ pub unsafe fn init_module(cycle: *mut ngx_cycle_t) {
         let zone = conf.and_then(conf::MainConf::zone);
         let Some(zone) = zone.filter(|_| !process::is_test()) else { return };
         if cfg!(feature = "provoked-panics") {
-            let line = "push stream module: built to panic where tests ask for it, not to be used";
+            let line = "built to panic where tests ask for it, not to be used";
             log::write(Level::Alert, (*cycle).log, format_args!("{line}"));
         }
         if let Some(main) = conf.and_then(conf::MainConf::main) {
@@ -122,7 +122,7 @@ pub unsafe fn init_module(cycle: *mut ngx_cycle_t) {
                 Level::Notice,
                 (*cycle).log,
                 format_args!(
-                    "push stream module: \"{module}\" is not one of nginx's own modules, messages go \
+                    "\"{module}\" is not one of nginx's own modules, messages go \
                      through the output filters unless push_stream_direct_output is on"
                 ),
             );
@@ -134,7 +134,7 @@ pub unsafe fn init_module(cycle: *mut ngx_cycle_t) {
                 Level::Error,
                 (*cycle).log,
                 format_args!(
-                    "push stream module: an eventfd for each of {workers} workers: {error}; without, \
+                    "an eventfd for each of {workers} workers: {error}; without, \
                      messages reach other workers up to {LOOK} ms late"
                 ),
             );
@@ -156,7 +156,7 @@ pub unsafe fn init_process(cycle: *mut ngx_cycle_t) {
             Level::Error,
             (*cycle).log,
             format_args!(
-                "push stream module: {NoSlot}, push_stream_shared_memory_size is too small for so many \
+                "{NoSlot}, push_stream_shared_memory_size is too small for so many \
                  workers: this one answers 500 until another ends"
             ),
         );
@@ -213,7 +213,7 @@ unsafe fn take_place(cycle: *mut ngx_cycle_t) -> Result<(), NoSlot> {
         worker.housekeeping.set_timer(HOUSEKEEPING);
         // A slot beyond the eventfds is served by looking.
         if wakeup::with(me, |eventfd| eventfd.watch(cycle, woken)) == Some(false) {
-            let line = format_args!("push stream module: no connection for wake-ups is to be had");
+            let line = format_args!("no connection for wake-ups is to be had");
             log::write(Level::Error, (*cycle).log, line);
         }
     }

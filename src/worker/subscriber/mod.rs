@@ -288,7 +288,7 @@ impl Subscriber {
                 sink.request().log(
                     Level::Warn,
                     format_args!(
-                        "push stream module: a subscriber of channel {} in worker {} reads too slowly: \
+                        "a subscriber of channel {} in worker {} reads too slowly: \
                          {waited} bytes wait, {len} more are over push_stream_subscriber_max_pending \
                          {}; it ends, messages dropped: {dropped}",
                         Quoted(channel),

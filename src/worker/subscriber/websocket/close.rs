@@ -97,9 +97,7 @@ impl Subscriber {
         if socket.goodbye.time_is_up() {
             self.log(
                 Level::Info,
-                format_args!(
-                    "push stream module: a websocket is closed: a message was not completed"
-                ),
+                format_args!("a websocket is closed: a message was not completed"),
             );
             return self.fail(worker, Status::PolicyViolation, "message timed out");
         }
@@ -107,10 +105,7 @@ impl Subscriber {
     }
 
     pub(in crate::worker) fn no_pong(&self, worker: &Worker) {
-        self.log(
-            Level::Info,
-            format_args!("push stream module: a websocket is closed: no pong in time"),
-        );
+        self.log(Level::Info, format_args!("a websocket is closed: no pong in time"));
         self.fail(worker, Status::PolicyViolation, "no pong in time");
     }
 
@@ -123,7 +118,7 @@ impl Subscriber {
 
     /// The client went without a goodbye (WS-89).
     pub(in crate::worker) fn left(&self, worker: &Worker, request: Request<'_>) {
-        let line = "push stream module: client closed prematurely connection";
+        let line = "client closed prematurely connection";
         request.log(Level::Info, format_args!("{line}"));
         self.carry_out(worker, Then::Abort);
     }

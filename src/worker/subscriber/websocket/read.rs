@@ -91,10 +91,7 @@ impl Subscriber {
                 Ok(Read::Working) => {}
                 Ok(Read::Starved) => return,
                 Err(violation) => {
-                    self.log(
-                        Level::Info,
-                        format_args!("push stream module: a websocket is closed: {violation}"),
-                    );
+                    self.log(Level::Info, format_args!("a websocket is closed: {violation}"));
                     self.fail(worker, violation.status(), "");
                 }
             }
@@ -145,7 +142,7 @@ impl Subscriber {
             self.log(
                 Level::Error,
                 format_args!(
-                    "push stream module: a websocket's message of {} bytes is not published to {} \
+                    "a websocket's message of {} bytes is not published to {} \
                      channels, the first of them {}, by worker {}: {error}",
                     text.len(),
                     targets.len(),
