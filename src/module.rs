@@ -63,8 +63,8 @@ unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
         guard_or(
             (*cycle).log,
             "init_process",
-            || worker::wait_for_place(cycle),
-            || worker::init_process(cycle),
+            || worker::wait_for_place(cycle, &worker::HANDLERS),
+            || worker::init_process(cycle, &worker::HANDLERS),
         );
     }
     Status::NGX_OK.0

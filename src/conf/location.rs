@@ -167,6 +167,22 @@ fn wildcard_max(configured: Option<u64>, main: &Main) -> Result<Option<u64>, Che
 }
 
 #[cfg(all(test, not(feature = "nginx")))]
+impl Location {
+    /// A subscriber's location with these settings and a channels path, for tests.
+    pub fn of_subscriber(
+        mode: SubscriberMode,
+        settings: &LocationSettings,
+        main: &Main,
+    ) -> Location {
+        let path = Some(b"a".to_vec());
+        let settings = LocationSettings { channels_path: path, ..settings.clone() };
+        let (role, templates) = (Role::Subscriber(mode), &mut TemplateTable::default());
+        let compile = &mut |source: &[u8]| Ok(super::padding::Pattern(source.to_vec()));
+        Location::resolve(role, &settings, main, templates, compile).unwrap()
+    }
+}
+
+#[cfg(all(test, not(feature = "nginx")))]
 mod tests {
     use super::*;
     use crate::conf::padding::Pattern;

@@ -48,6 +48,12 @@ pub fn parse_tag(value: &[u8]) -> Option<u32> {
     })
 }
 
+/// A tag as the `Etag` of an answer, weak: `W/3` (HDR-6).
+pub fn append_etag(tag: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"W/");
+    out.extend_from_slice(itoa::Buffer::new().format(tag).as_bytes());
+}
+
 /// The event id that `push_stream_event_id auto` gives a message: where it is in the order of all messages.
 pub fn append_id(time: u64, tag: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(time).as_bytes());

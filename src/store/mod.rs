@@ -26,7 +26,7 @@ mod operations;
 #[cfg(any(test, feature = "oracle"))]
 pub mod oracle;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transaction;
 mod zone;
 

@@ -3,27 +3,32 @@
 use std::ffi::c_void;
 use std::rc::Rc;
 
-use nginx_sys::{ngx_http_request_t, ngx_int_t};
+use nginx_sys::ngx_int_t;
 use smallvec::SmallVec;
 
-use crate::conf::{self, Location, Main, TemplateKind};
-use crate::ngx_ext::guard::guard_or;
+use crate::conf::{self, Location, Main};
 use crate::ngx_ext::log::cycle_log;
 use crate::ngx_ext::request::{OutOfMemory, Request};
-use crate::protocol::padding::{self, Minimums};
-use crate::protocol::{percent, sse};
+use crate::ngx_ext::timer::{Event, now_ms};
+use crate::protocol::padding::Minimums;
+use crate::protocol::percent;
+use crate::protocol::websocket::close::Status;
 use crate::store::{
-    JoinItem, Joined, Mode, Poll, PollRequest, ResumePoint, Stamp, StoreError, Subscription,
-    Subscriptions, WaitPolicy,
+    JoinItem, Joined, Poll, PollRequest, ResumePoint, StoreError, Subscription, Subscriptions,
+    WaitPolicy,
 };
-use crate::worker::context::{Worker, now};
-use crate::worker::isolation;
+use crate::worker::client::Client;
+use crate::worker::driver;
 use crate::worker::output::body_wrapper::BodyWrapper;
-use crate::worker::output::encoded::Padding;
-use crate::worker::output::response_head::{self, Unsent};
-use crate::worker::subscriber::long_poll::Wait;
-use crate::worker::subscriber::websocket::session::Opening;
-use crate::worker::subscriber::{Phase, Subscriber};
+use crate::worker::output::encoded::{Encoded, Framing};
+use crate::worker::output::request_sink::{self, RequestSink};
+use crate::worker::output::response_head::{HeadKind, Unsent};
+use crate::worker::output::sink::Sink;
+use crate::worker::state::Worker;
+use crate::worker::subscriber::long_poll::LongPoll;
+use crate::worker::subscriber::stream::{Beginning, Stream};
+use crate::worker::subscriber::websocket::session::{Opening, WebSocket};
+use crate::worker::subscriber::{Mode, Subscriber};
 
 /// How a subscriber is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,30 +111,65 @@ pub unsafe fn serve(
         Delivery::Poll { patience, callback } => {
             new.poll(order, patience, BodyWrapper::new(callback))
         }
-        Delivery::WebSocket(opening) => new.socket(order, opening),
+        Delivery::WebSocket(opening) => new.websocket(order, opening),
     };
     if outcome.is_err() {
         // nginx may go on with the request, in a location for errors.
-        isolation::forget(request);
+        forget(request);
     }
     outcome
 }
 
+/// Shakes hands with a client that is refused, and closes with the reason (WS-40). Unlike the original,
+/// waits for the client to take it (WS-42, WS-GAP-16).
+///
+/// # Safety
+///
+/// As [`serve`].
+pub unsafe fn turn_away(
+    request: Request<'_>,
+    location: &Location,
+    opening: &Opening,
+    reason: &str,
+) -> Result<Outcome, Failure> {
+    // SAFETY: the caller's promise.
+    let new = unsafe { Pending::of(request, location)? };
+    let socket = WebSocket::refused(opening.rules, new.request.take_preread());
+    let client = new.websocket_client(opening, socket);
+    new.keep(&client)?;
+    client.subscriber.borrow_mut().common.queue_close(Some(Status::PolicyViolation as u16), reason);
+    Ok(new.resume_websocket())
+}
+
+/// A panic in the handling of a request, which the caller finalizes with what this returns: 500, or the
+/// end of the connection if the head has left. A subscriber that it has become is none any more.
+pub fn failed_request(request: Request<'_>) -> ngx_int_t {
+    forget(request);
+    request_sink::failure(request)
+}
+
+/// The request is no subscriber any more: whatever nginx does with it now, nothing is sent into that.
+fn forget(request: Request<'_>) {
+    if let (Some(worker), Some(client)) = (Worker::current(), Client::of(request)) {
+        driver::gone(worker, &client);
+    }
+}
+
 /// A request on its way to be a subscriber.
 #[derive(Clone, Copy)]
-pub(in crate::worker) struct Pending {
-    pub worker: &'static Worker,
-    pub request: Request<'static>,
-    pub location: &'static Location,
+struct Pending {
+    worker: &'static Worker,
+    request: Request<'static>,
+    location: &'static Location,
 }
 
 impl Pending {
     /// # Safety
     ///
     /// As [`serve`].
-    pub unsafe fn of(request: Request<'_>, location: &Location) -> Result<Pending, Failure> {
+    unsafe fn of(request: Request<'_>, location: &Location) -> Result<Pending, Failure> {
         let Some(worker) = Worker::current() else { return Err(StoreError::Full.into()) };
-        // SAFETY: the caller keeps the request open; its end reaches the subscriber (`ended`) before it
+        // SAFETY: the caller keeps the request open; its end reaches the client (`Handlers::ended`) before it
         // is freed, and nginx keeps the configuration of a request as long as the request.
         let (request, location) = unsafe {
             let location: &'static Location = &*std::ptr::from_ref(location);
@@ -139,27 +179,26 @@ impl Pending {
     }
 
     fn stream(self, order: &SubscribeRequest<'_>, minimums: Minimums) -> Result<Outcome, Failure> {
-        let Pending { worker, request, location } = self;
+        let Pending { worker, location, .. } = self;
+        let context = &worker.context;
         let Joined { stamp: position, subscriptions: joined, .. } = self.join(order)?;
-        let mode = match location.message_template.kind {
-            TemplateKind::EventStream => Mode::EventSource,
-            TemplateKind::Plain => Mode::Streaming,
-        };
-        let subscriber = Rc::new(Subscriber::new(
-            location,
-            mode,
-            Phase::Open,
-            BodyWrapper::Templates,
-            minimums.message,
-        ));
-        self.begin(&subscriber, order, joined)?;
+        let mode = Mode::Stream(Stream::open(Stream::mode_in(location)));
+        let client = self.client(mode, BodyWrapper::Templates, minimums.message);
+        self.begin(&client, order, joined)?;
         let gap = self.report_gap(order)?;
-        let substitution = response_head::of_stream(request, location, worker.all_modules_known)?;
-        subscriber.start_timer();
-        subscriber.attach(worker, request, substitution);
-        subscriber.pad_header(worker, minimums.header);
-        subscriber.begin_events(worker, order, &gap, position);
-        subscriber.read_first_page(worker);
+        driver::send_head(worker, &client, HeadKind::Stream)?;
+        self.start_timer(&client);
+        // One that has no place yet, or one that leads nowhere: an id that is gone, or a time that has not come.
+        let present = position.second.max(context.zone.wall(context.now()));
+        let beginning = Beginning {
+            header_minimum: minimums.header,
+            gap: &gap,
+            position,
+            is_placed: order.since.time.is_some_and(|time| time <= present),
+        };
+        let mut subscriber = client.subscriber.borrow_mut();
+        Stream::begin(&mut subscriber.common, context, &beginning);
+        subscriber.read_page(context);
         Ok(self.resume_request())
     }
 
@@ -167,51 +206,88 @@ impl Pending {
         self,
         order: &SubscribeRequest<'_>,
         patience: WaitPolicy,
-        envelope: BodyWrapper,
+        wrapper: BodyWrapper,
     ) -> Result<Outcome, Failure> {
         let Pending { worker, request, location } = self;
+        let context = &worker.context;
         let SubscribeRequest { items, since, .. } = order;
-        let (rules, limits) = (location.join_rules(), &order.main.limits);
-        let ask = PollRequest { items, since, patience, rules: &rules, limits, now: now() };
-        let polled = worker.zone.poll(worker.me, &ask)?;
+        let (rules, limits, now) = (location.join_rules(), &order.main.limits, context.now());
+        let ask = PollRequest { items, since, patience, rules: &rules, limits, now };
+        let polled = context.zone.poll(context.me, &ask)?;
         worker.wake(&polled.wake);
         worker.tell_evictions(order.first_id());
         let reported = self.report_gap(order);
         match polled.poll {
             Poll::Nothing { position } => {
                 reported?;
-                Ok(Outcome::Answered(response_head::nothing_new(
-                    request,
-                    position,
-                    envelope.media(),
-                )))
+                let sink = RequestSink::new(request);
+                Ok(Outcome::Answered(sink.send_nothing_new(position, wrapper.media())))
             }
             Poll::Found { history, position } => {
-                let phase = Phase::Ending { footer_due: true };
-                let (mode, media) = (Mode::LongPolling, envelope.media());
-                let subscriber = Rc::new(Subscriber::new(location, mode, phase, envelope, 0));
-                subscriber.set_history(history.into_iter(), false);
-                self.keep(&subscriber)?;
+                let media = wrapper.media();
+                let client = self.client(Mode::LongPoll(LongPoll::found()), wrapper, 0);
+                client.subscriber.borrow_mut().common.out.set_history(history.into_iter(), false);
+                self.keep(&client)?;
                 reported?;
-                let all_known = worker.all_modules_known;
-                let substitution =
-                    response_head::of_answer(request, location, position, media, all_known)?;
-                subscriber.attach(worker, request, substitution);
-                subscriber.read_first_page(worker);
+                driver::send_head(worker, &client, HeadKind::Answer { position, media })?;
+                client.subscriber.borrow_mut().read_page(context);
                 Ok(self.resume_request())
             }
             Poll::Waiting { subscriptions, began } => {
-                let wait = Box::new(Wait { request, began, envelope });
-                let (mode, phase) = (Mode::LongPolling, Phase::Waiting(wait));
-                let subscriber =
-                    Rc::new(Subscriber::new(location, mode, phase, BodyWrapper::Templates, 0));
-                self.enter(&subscriber, subscriptions);
-                self.keep(&subscriber)?;
+                let client = self.client(Mode::LongPoll(LongPoll::waiting(began)), wrapper, 0);
+                self.enter(&client, subscriptions);
+                self.keep(&client)?;
                 reported?;
-                subscriber.start_timer();
+                self.start_timer(&client);
                 Ok(self.resume_request())
             }
         }
+    }
+
+    /// Joins the channels and opens the connection: head, header, history, live messages (WS-44).
+    fn websocket(
+        self,
+        order: &SubscribeRequest<'_>,
+        opening: &Opening,
+    ) -> Result<Outcome, Failure> {
+        let Pending { worker, request, location } = self;
+        let joined = self.join(order)?.subscriptions;
+        let targets = match location.websocket.allow_publish {
+            true => joined
+                .iter()
+                .zip(order.items)
+                .filter(|(_, item)| item.id != worker.context.main.events_channel_id)
+                .map(|(joined, item)| (joined.channel, item.id.into()))
+                .collect(),
+            false => Vec::new(),
+        };
+        let socket = WebSocket::open(opening.rules, request.take_preread(), targets);
+        let client = self.websocket_client(opening, socket);
+        self.begin(&client, order, joined)?;
+        self.start_timer(&client);
+        let mut subscriber = client.subscriber.borrow_mut();
+        subscriber.common.out.begin_with(&location.header);
+        subscriber.read_page(&worker.context);
+        Ok(self.resume_websocket())
+    }
+
+    /// A client whose head is still to be sent.
+    fn client(self, mode: Mode, wrapper: BodyWrapper, minimum: usize) -> Rc<Client> {
+        let subscriber = Subscriber::new(self.location, mode, wrapper, minimum);
+        Client::new(subscriber, Sink::Request(RequestSink::new(self.request)))
+    }
+
+    /// A client whose head is the first that waits to be sent, past the filters.
+    fn websocket_client(self, opening: &Opening, socket: WebSocket) -> Rc<Client> {
+        let mode = Mode::WebSocket(Box::new(socket));
+        let mut subscriber = Subscriber::new(self.location, mode, BodyWrapper::Templates, 0);
+        let out = &mut subscriber.common.out;
+        out.framing = Framing::Frames(opening.frames);
+        Encoded::raw(opening.head.clone()).into_iter().for_each(|head| out.push_first(head));
+        // A client that was told nothing has not been answered.
+        out.queue.note_begun();
+        let sink = RequestSink::past_filters(self.request, 101, opening.head.len());
+        Client::new(subscriber, Sink::Request(sink))
     }
 
     /// Says in the head which channels have lost messages that this client has not had, if the location
@@ -219,11 +295,12 @@ impl Pending {
     /// there for it.
     fn report_gap(self, order: &SubscribeRequest<'_>) -> Result<Vec<u8>, OutOfMemory> {
         let Pending { worker, request, location } = self;
+        let context = &worker.context;
         let mut gap = Vec::new();
         if order.since.time.is_none() || !(location.gap_report || location.gap_events) {
             return Ok(gap);
         }
-        for i in worker.zone.gaps(order.items, &order.since, now()) {
+        for i in context.zone.gaps(order.items, &order.since, context.now()) {
             if !gap.is_empty() {
                 gap.push(b',');
             }
@@ -236,150 +313,92 @@ impl Pending {
     }
 
     /// Joins the channels of a stream.
-    pub(in crate::worker) fn join(
-        self,
-        order: &SubscribeRequest<'_>,
-    ) -> Result<Joined, StoreError> {
+    fn join(self, order: &SubscribeRequest<'_>) -> Result<Joined, StoreError> {
         let Pending { worker, location, .. } = self;
-        let (rules, limits) = (location.join_rules(), &order.main.limits);
+        let context = &worker.context;
+        let (rules, limits, now) = (location.join_rules(), &order.main.limits, context.now());
         let joined =
-            worker.zone.join(worker.me, order.items, &order.since, &rules, limits, now())?;
+            context.zone.join(context.me, order.items, &order.since, &rules, limits, now)?;
         worker.wake(&joined.wake);
         worker.tell_evictions(order.first_id());
         Ok(joined)
     }
 
     /// What a stream that has joined gets: its history, live messages, and its end with the request.
-    pub(in crate::worker) fn begin(
+    fn begin(
         self,
-        subscriber: &Rc<Subscriber>,
+        client: &Rc<Client>,
         order: &SubscribeRequest<'_>,
         joined: Subscriptions,
     ) -> Result<(), OutOfMemory> {
         let history = joined.iter().filter_map(|joined| joined.history);
-        subscriber.set_history(history, order.since.is_position());
-        self.enter(subscriber, joined);
-        self.keep(subscriber)
+        let resumes = order.since.is_position();
+        client.subscriber.borrow_mut().common.out.set_history(history, resumes);
+        self.enter(client, joined);
+        self.keep(client)
     }
 
-    /// Lists a subscriber on its channels.
-    pub fn enter(self, subscriber: &Rc<Subscriber>, joined: Subscriptions) {
-        let worker = self.worker;
+    /// Lists a client on its channels.
+    fn enter(self, client: &Rc<Client>, joined: Subscriptions) {
+        let Pending { worker, .. } = self;
         let memberships: SmallVec<_> = joined
             .iter()
             .map(|&joined| {
                 let joined = Subscription { history: None, ..joined };
-                worker.registry.enter(subscriber, joined)
+                worker.registry.enter(client, joined)
             })
             .collect();
-        subscriber.set_memberships(memberships);
-        worker.count_in(subscriber);
+        let mut subscriber = client.subscriber.borrow_mut();
+        subscriber.common.memberships = memberships;
+        subscriber.counts_as().into_iter().for_each(|mode| worker.context.count_in(mode));
     }
 
-    /// Ties the subscriber to its request. From here on it goes when the request does.
-    pub fn keep(self, subscriber: &Rc<Subscriber>) -> Result<(), OutOfMemory> {
+    /// Ties the client to its request. From here on it goes when the request does.
+    fn keep(self, client: &Rc<Client>) -> Result<(), OutOfMemory> {
         let Pending { worker, request, .. } = self;
-        subscriber.number.set(worker.registry.add(subscriber));
-        let data = Rc::into_raw(Rc::clone(subscriber));
+        client.number.set(worker.registry.add(client));
+        let data = Rc::into_raw(Rc::clone(client));
         let kept = request
-            .set_state(conf::ctx_index(), Rc::downgrade(subscriber))
-            .and_then(|()| request.on_end(ended, data.cast_mut().cast::<c_void>()));
+            .set_state(conf::ctx_index(), Rc::downgrade(client))
+            .and_then(|()| request.on_end(worker.handlers.ended, data.cast_mut().cast::<c_void>()));
         if let Err(OutOfMemory) = kept {
             // SAFETY: nobody else got the pointer.
             drop(unsafe { Rc::from_raw(data) });
-            worker.end_of(subscriber);
+            driver::remove(worker, client);
             return kept;
         }
         worker.keep_looking();
         Ok(())
     }
 
+    /// Its times begin, if it has any.
+    fn start_timer(self, client: &Rc<Client>) {
+        let now = now_ms();
+        client.subscriber.borrow_mut().start_times(now);
+        if client.subscriber.borrow().next_time().is_some() {
+            let data = Rc::as_ptr(client).cast_mut().cast::<c_void>();
+            // SAFETY: the client owns the timer, so it lives while the timer can fire; the log
+            // outlives both.
+            let timer = unsafe { Event::new(self.worker.handlers.client_time, data, cycle_log()) };
+            client.timer.replace(Some(timer));
+            client.set_timer(now);
+        }
+    }
+
     /// What follows may end the request, which nginx still has in its hands while its handler runs: it
     /// is done when that has returned, but before a worker that is leaving may end. A client that has
     /// closed its side already is noticed after it: an answer that is at hand reaches it.
-    pub fn resume_request(self) -> Outcome {
+    fn resume_request(self) -> Outcome {
         self.request.connection().post_writable();
-        self.request.hold(writable);
+        self.request.hold(self.worker.handlers.writable);
         Outcome::Kept
     }
-}
 
-impl Subscriber {
-    /// What fills up the header template, if there is one (PAD-6).
-    fn pad_header(&self, worker: &Worker, minimum: usize) {
-        let len = self.location.header.len();
-        if len == 0 {
-            return;
-        }
-        let fill = Padding { minimum, largest: worker.main.largest_padding }.of(len);
-        let mut text = Vec::with_capacity(fill);
-        match self.location.message_template.kind {
-            TemplateKind::Plain => padding::append_crlf(fill, &mut text),
-            TemplateKind::EventStream => padding::append_comment(fill, &mut text),
-        }
-        self.begin_with(&text);
-    }
-}
-
-impl Subscriber {
-    /// What an event stream is told before any message: when to come back, what is gone, and where it
-    /// begins, so that it can come back from there although it has got nothing yet.
-    fn begin_events(
-        &self,
-        worker: &Worker,
-        order: &SubscribeRequest<'_>,
-        gap: &[u8],
-        position: Stamp,
-    ) {
-        let location = self.location;
-        if location.message_template.kind != TemplateKind::EventStream {
-            return;
-        }
-        if let Some(retry) = location.eventsource_retry {
-            self.begin_with(&sse::retry(retry.as_millis()));
-        }
-        if location.gap_events && !gap.is_empty() {
-            self.begin_with(&sse::gap(gap));
-        }
-        // It has no place yet, or one that leads nowhere: an id that is gone, or a time that has not come.
-        let present = position.second.max(worker.zone.wall(now()));
-        let is_placed = order.since.time.is_some_and(|time| time <= present);
-        let has_history = !self.state.borrow().unread.is_empty();
-        if location.auto_event_id && !is_placed && !has_history {
-            self.begin_with(&sse::position(position.second, position.tag));
-        }
-    }
-}
-
-impl Worker {
-    fn end_of(&self, subscriber: &Rc<Subscriber>) {
-        subscriber.gone(self);
-        self.registry.remove(subscriber.number.replace(usize::MAX));
-    }
-}
-
-/// nginx ends the request.
-unsafe extern "C" fn ended(data: *mut c_void) {
-    // SAFETY: the reference that `keep` gave away; nginx calls this once.
-    let subscriber = unsafe { Rc::from_raw(data.cast::<Subscriber>().cast_const()) };
-    let end = || {
-        if let Some(worker) = Worker::current() {
-            worker.end_of(&subscriber);
-        }
-    };
-    // The request is freed after this: whatever happened, nothing may find it any more.
-    // SAFETY: the log of the running cycle.
-    unsafe { guard_or(cycle_log(), "the end of a subscriber", end, end) }
-}
-
-/// The connection can be written, or its write timer ran out.
-pub(in crate::worker) unsafe extern "C" fn writable(r: *mut ngx_http_request_t) {
-    // SAFETY: nginx calls with a live request, one that `serve` was given.
-    let request = unsafe { Request::from_raw(r) };
-    if let Some((worker, subscriber)) = isolation::of(request) {
-        let timed_out = request.connection().write_timed_out();
-        subscriber.guarded(worker, "a writable subscriber", || {
-            subscriber.writable(worker, timed_out);
-        });
+    /// As [`Pending::resume_request`]: when nginx's handler has returned, the head leaves and the client is heard.
+    fn resume_websocket(self) -> Outcome {
+        let handlers = self.worker.handlers;
+        self.request.connection().post_writable();
+        self.request.take_over(handlers.readable, handlers.writable);
+        Outcome::Kept
     }
 }

@@ -9,6 +9,7 @@ use slab::Slab;
 use crate::store::{Channel, Ref, Subscription};
 
 /// One channel of a subscriber.
+#[derive(Debug)]
 pub struct Membership {
     pub subscription: Subscription,
     place: Place,

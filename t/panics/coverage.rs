@@ -25,7 +25,7 @@ const CONTINUED: [&str; 2] = ["body::read(", "subscribe("];
 
 /// The names that guards are given: the first literal of a call.
 fn names(source: &str) -> Vec<&str> {
-    let calls = ["guard(", "guard_or(", "guarded(", "guarded_timer("];
+    let calls = ["guard(", "guard_or(", "guarded(", "guarded_timer(", "dispatch("];
     let begin = |call: &str| source.match_indices(call).map(|(i, _)| i).collect::<Vec<_>>();
     let mut names = Vec::new();
     for i in calls.iter().chain(&CONTINUED).flat_map(|call| begin(call)) {

@@ -102,6 +102,14 @@ pub struct WaitStart {
 }
 
 impl Progress {
+    /// Whether all up to this was taken.
+    pub fn is_up_to(self, stamp: Stamp) -> bool {
+        match self {
+            Progress::Clear { .. } => true,
+            Progress::Behind { taken } => taken >= stamp,
+        }
+    }
+
     /// Where a client goes on whose wait ended without a message: with all of the present second (LP-9,
     /// LP-10), unless it may have had some of that.
     pub fn resume(self, began: &WaitStart) -> Position {

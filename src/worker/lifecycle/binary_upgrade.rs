@@ -19,7 +19,7 @@ thread_local! {
 
 /// Whether this is the first configuration of a master that was started on the sockets of another. Later
 /// ones are reloads: true once at most.
-pub(in crate::worker) fn is_upgrade() -> bool {
+pub fn is_upgrade() -> bool {
     !STARTED.replace(true) && process::has_inherited_sockets()
 }
 
@@ -28,7 +28,7 @@ pub(in crate::worker) fn is_upgrade() -> bool {
 /// # Safety
 ///
 /// `cycle` is the one being started.
-pub(in crate::worker) unsafe fn warn(cycle: *mut ngx_cycle_t) {
+pub unsafe fn warn(cycle: *mut ngx_cycle_t) {
     // SAFETY: the log of the caller's cycle.
     unsafe {
         log::write(

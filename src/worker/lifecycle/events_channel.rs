@@ -8,7 +8,7 @@ use nginx_sys::ngx_cycle_t;
 use crate::conf::Main;
 use crate::ngx_ext::log::{self, Level, Quoted};
 use crate::store::{EventsTurn, Zone};
-use crate::worker::context::{Worker, now};
+use crate::worker::context::Context;
 
 thread_local! {
     /// The zone had no room for the events channel. One for the process; a worker inherits its master's.
@@ -41,14 +41,12 @@ pub unsafe fn configure(zone: Zone, main: &Main, cycle: *mut ngx_cycle_t) {
     WANTED.set(wanted);
 }
 
-impl Worker {
-    /// Makes the events channel, if there was no room for it before.
-    pub(in crate::worker) fn retry_events(&self) {
-        if let Some(turn) = WANTED.get() {
-            if self.zone.retry_events(turn, &self.main.events_channel_id, &self.main.limits, now())
-            {
-                WANTED.set(None);
-            }
+/// Makes the events channel, if there was no room for it before.
+pub fn retry(context: &Context) {
+    let Context { zone, main, .. } = context;
+    if let Some(turn) = WANTED.get() {
+        if zone.retry_events(turn, &main.events_channel_id, &main.limits, context.now()) {
+            WANTED.set(None);
         }
     }
 }

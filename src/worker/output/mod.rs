@@ -9,7 +9,11 @@ pub mod frames;
 pub mod send_queue;
 
 #[cfg(feature = "nginx")]
+pub mod request_sink;
+#[cfg(feature = "nginx")]
 pub mod response_head;
+#[cfg(feature = "nginx")]
+pub mod sent;
 #[cfg(feature = "nginx")]
 pub mod sink;
 #[cfg(feature = "nginx")]

@@ -14,6 +14,8 @@ pub struct SendQueue {
     history: usize,
     /// Bytes of the first item that are sent.
     offset: usize,
+    /// The first item cannot be taken back, whatever the offset says.
+    begun: bool,
     /// Bytes of the items that are not history.
     live_bytes: usize,
 }
@@ -35,7 +37,7 @@ impl SendQueue {
             return false;
         }
         let done = self.queue.pop_front();
-        self.offset = 0;
+        (self.offset, self.begun) = (0, false);
         if let (Some(item), 0) = (&done, self.history) {
             self.live_bytes -= item.bytes.len();
         }
@@ -70,10 +72,14 @@ impl SendQueue {
         self.live_bytes
     }
 
-    /// Drops what has not begun; how many messages that were. `begun`: the first item has, whatever
-    /// the offset says.
-    pub fn drop_unbegun(&mut self, begun: bool) -> u64 {
-        let keep = usize::from(begun || self.offset > 0).min(self.queue.len());
+    /// The first item cannot be taken back, although it may be that no byte of it has left.
+    pub fn note_begun(&mut self) {
+        self.begun = true;
+    }
+
+    /// Drops what has not begun; how many messages that were.
+    pub fn drop_unbegun(&mut self) -> u64 {
+        let keep = usize::from(self.begun || self.offset > 0).min(self.queue.len());
         let dropped = self.queue.iter().skip(keep).filter(|item| item.is_message).count();
         self.queue.truncate(keep);
         self.history = self.history.min(keep);
@@ -145,15 +151,16 @@ mod tests {
         let mut queue = SendQueue::default();
         (0..3).for_each(|_| queue.push(item(10)));
         queue.advance(1);
-        assert_eq!(queue.drop_unbegun(false), 2);
+        assert_eq!(queue.drop_unbegun(), 2);
         assert_eq!(queue.front().unwrap().1, 1);
         queue.push(item(5));
         queue.advance(9);
-        assert_eq!(queue.drop_unbegun(false), 1);
+        assert_eq!(queue.drop_unbegun(), 1);
         assert!(queue.is_empty());
         queue.push_history(item(5));
         queue.push(item(5));
-        assert_eq!(queue.drop_unbegun(true), 1);
+        queue.note_begun();
+        assert_eq!(queue.drop_unbegun(), 1);
         assert_eq!((queue.messages(), queue.live_bytes()), (1, 0));
         assert!(queue.advance(5));
     }

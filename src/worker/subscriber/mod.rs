@@ -1,352 +1,192 @@
-//! One subscriber: its channels, what it still has to be told, and how it ends.
+//! One subscriber: what happens to it goes in as an [`Event`], what is to be done comes out as [`Effect`]s.
 //!
-//! The order in which things reach a stream: history, channel by channel or, from a position on, in
-//! the order of publication, a page when the socket has taken the one before; then the live
-//! messages that came meanwhile; then live messages as they come; at the end the footer. A poll
-//! that finds something is the same without anything live; a long poll that does not is a [`Wait`]
-//! before. What a subscriber needs after its response head is in here, not in the request.
-//!
-//! This file is what happens to a subscriber; `sending.rs` is how what it is told leaves.
+//! Its mode is what it is: a [`Stream`] stays open, a [`LongPoll`] waits for its answer or is one, a [`WebSocket`]
+//! is a stream whose client speaks too. Nothing here knows nginx; `driver.rs` carries the effects out.
 
+pub mod common;
+pub mod effect;
+pub mod event;
+pub mod input;
 pub mod long_poll;
-pub mod sending;
+pub mod outgoing;
+pub mod stream;
 pub mod timers;
 pub mod websocket;
 
-use std::cell::{Cell, OnceCell, RefCell};
+#[cfg(all(test, not(feature = "nginx")))]
+mod tests;
 
-use smallvec::SmallVec;
+use std::rc::Rc;
 
 use crate::conf::Location;
-use crate::ngx_ext::log::{Level, Quoted};
-use crate::ngx_ext::timer::{Event, now_ms};
-use crate::protocol::websocket::close::Status;
-use crate::store::{Bookmark, Channel, DropCause, MessageRef, Mode, Progress, Ref, Stamp};
-use crate::worker::context::{Worker, now};
+use crate::store::{self, Stamp};
+use crate::worker::context::Context;
 use crate::worker::output::body_wrapper::BodyWrapper;
-use crate::worker::output::encoded::{
-    Encoded, Encoding, EncodingCache, EventIds, Framing, Padding,
-};
-use crate::worker::output::send_queue::SendQueue;
-use crate::worker::output::writer::Writer;
-use crate::worker::registry::Membership;
-use crate::worker::subscriber::long_poll::Wait;
-use crate::worker::subscriber::sending::Then;
-use crate::worker::subscriber::websocket::socket::Socket;
-
-/// Where a subscriber stands.
-pub(in crate::worker) enum Phase {
-    /// A long poll: nothing has been answered.
-    Waiting(Box<Wait>),
-    /// A stream: live messages go out.
-    Open,
-    /// No more messages come; what waits is sent, then the footer if it is still due. A poll with
-    /// something to send begins here.
-    Ending { footer_due: bool },
-    /// The request is over.
-    Ended,
-}
-
-impl Phase {
-    /// It counts as a subscriber (ADM-15).
-    pub(in crate::worker) fn counts(&self) -> bool {
-        matches!(self, Phase::Waiting(_) | Phase::Open)
-    }
-}
-
-pub(in crate::worker) struct State {
-    pub phase: Phase,
-    pub memberships: SmallVec<[Membership; 1]>,
-    /// Histories still to be read; the next one is the last.
-    pub unread: SmallVec<[Ref<Bookmark>; 1]>,
-    /// It is a stream that goes on from a position, which holds for all of its channels.
-    pub resumes: bool,
-    pub envelope: BodyWrapper,
-    /// Live messages that wait for the end of the history.
-    pub held: SendQueue,
-    /// None before the head is sent and when the request is over.
-    pub transmission: Option<Writer>,
-}
-
-impl State {
-    /// How far this worker has come with its channels.
-    pub fn standing(&self, worker: &Worker) -> Progress {
-        let subscriptions: Vec<_> = self.memberships.iter().map(|m| m.subscription).collect();
-        worker.zone().standing(worker.me(), &subscriptions, now())
-    }
-}
+use crate::worker::output::encoded::{Encoded, EncodingCache};
+use crate::worker::subscriber::common::Common;
+use crate::worker::subscriber::effect::{Left, Next};
+use crate::worker::subscriber::event::{Event, Turn};
+use crate::worker::subscriber::long_poll::LongPoll;
+use crate::worker::subscriber::outgoing::Outgoing;
+use crate::worker::subscriber::stream::Stream;
+use crate::worker::subscriber::timers::millis;
+use crate::worker::subscriber::websocket::session::WebSocket;
 
 /// A subscriber of this worker.
 pub struct Subscriber {
-    pub location: &'static Location,
-    pub(in crate::worker) framing: Cell<Framing>,
-    /// Bytes that its messages have at least.
-    minimum: usize,
-    mode: Mode,
-    pub(in crate::worker) state: RefCell<State>,
-    /// What a WebSocket has beyond a stream.
-    pub(in crate::worker) socket: OnceCell<Box<Socket>>,
-    pub(in crate::worker) timer: RefCell<Option<Event>>,
-    /// Milliseconds of nginx's clock: when something was last sent, and when its time is up.
-    pub(in crate::worker) last_sent: Cell<u64>,
-    pub(in crate::worker) expires: Cell<Option<u64>>,
-    /// Its number among this worker's subscribers.
-    pub(in crate::worker) number: Cell<usize>,
+    pub common: Common,
+    pub mode: Mode,
+}
+
+/// How messages reach it, and how far that has come.
+pub enum Mode {
+    Stream(Stream),
+    LongPoll(LongPoll),
+    WebSocket(Box<WebSocket>),
+    /// The request is over: nothing happens to it any more.
+    Ended,
 }
 
 impl Subscriber {
-    pub(in crate::worker) fn new(
+    pub fn new(
         location: &'static Location,
         mode: Mode,
-        phase: Phase,
-        envelope: BodyWrapper,
+        wrapper: BodyWrapper,
         minimum: usize,
     ) -> Subscriber {
-        Subscriber {
-            location,
-            framing: Cell::new(Framing::Plain),
-            minimum,
-            mode,
-            state: RefCell::new(State {
-                phase,
-                memberships: SmallVec::new(),
-                unread: SmallVec::new(),
-                resumes: false,
-                envelope,
-                held: SendQueue::default(),
-                transmission: None,
-            }),
-            socket: OnceCell::new(),
-            timer: RefCell::new(None),
-            last_sent: Cell::new(0),
-            expires: Cell::new(None),
-            number: Cell::new(usize::MAX),
+        Subscriber { common: Common::new(location, Outgoing::new(wrapper), minimum), mode }
+    }
+
+    /// As which it counts, as long as it is neither ending nor over (ADM-15).
+    pub fn counts_as(&self) -> Option<store::Mode> {
+        match &self.mode {
+            Mode::Stream(stream) => stream.counts_as(),
+            Mode::LongPoll(poll) => poll.counts_as(),
+            Mode::WebSocket(socket) => socket.stream.counts_as(),
+            Mode::Ended => None,
         }
-    }
-
-    pub fn set_memberships(&self, memberships: SmallVec<[Membership; 1]>) {
-        self.state.borrow_mut().memberships = memberships;
-    }
-
-    /// Histories to be sent, in this order; where a stream goes on from a position, in the order of
-    /// publication.
-    pub fn set_history(
-        &self,
-        history: impl DoubleEndedIterator<Item = Ref<Bookmark>>,
-        resumes: bool,
-    ) {
-        let mut state = self.state.borrow_mut();
-        state.unread = history.rev().collect();
-        state.resumes = resumes;
-    }
-
-    /// How its messages look.
-    pub fn shape(&self, worker: &Worker) -> Encoding<'static> {
-        Encoding {
-            template: &self.location.message_template,
-            framing: self.framing.get(),
-            padding: Padding { minimum: self.minimum, largest: worker.main.largest_padding },
-            event_ids: match self.location.auto_event_id {
-                true => EventIds::Auto,
-                false => EventIds::Published,
-            },
-        }
-    }
-
-    pub fn mode(&self) -> Mode {
-        self.mode
     }
 
     /// Whether it is neither ending nor over.
     pub fn is_live(&self) -> bool {
-        self.state.borrow().phase.counts()
+        self.counts_as().is_some()
     }
 
-    /// A live message of a channel.
-    pub fn deliver(
-        &self,
-        worker: &Worker,
-        forms: &mut EncodingCache<'_>,
-        message: &MessageRef<'_>,
-    ) {
-        if matches!(self.state.borrow().phase, Phase::Waiting(_)) {
-            return self.answer_message(worker, forms, message);
+    /// What happens to it.
+    pub fn react(&mut self, turn: &mut Turn<'_>, event: &mut Event<'_, '_>) {
+        let Subscriber { common, mode } = self;
+        match mode {
+            Mode::Stream(stream) => stream.react(common, turn, event),
+            Mode::LongPoll(poll) => poll.react(common, turn, event),
+            Mode::WebSocket(socket) => socket.react(common, turn, event),
+            Mode::Ended => {}
         }
-        let Some(item) = forms.get(&self.shape(worker)) else { return };
-        if !self.state.borrow().has_room(item, self.location) {
-            // It may have read on since the last write.
-            self.pump(worker, false);
-        }
-        let mut state = self.state.borrow_mut();
-        let Phase::Open = state.phase else { return };
-        if !state.has_room(item, self.location) {
-            drop(state);
-            return self.end_slow(worker, message.channel_id, item.bytes.len());
-        }
-        self.last_sent.set(now_ms());
-        let sent = state.send_or_queue(item);
-        drop(state);
-        self.after(worker, sent);
     }
 
-    /// A sign of life, unless other things wait anyway.
-    pub fn ping(&self, worker: &Worker, text: &[u8]) {
-        let item = Encoded::ping(&self.shape(worker), text);
-        let mut state = self.state.borrow_mut();
-        let idle = matches!(state.phase, Phase::Open) && state.is_idle();
-        if let Some(item) = item.filter(|_| idle) {
-            let sent = state.send_or_queue(&item);
-            drop(state);
-            self.expect_pong();
-            self.after(worker, sent);
+    /// What a live message is for a stream for which nothing waits; it is to be sent at once. What
+    /// [`Subscriber::react`] does for all others, and for these: nearly every delivery is one, so this one costs
+    /// no list of effects.
+    pub fn send_at_once<'c>(
+        &mut self,
+        context: &Context,
+        now_ms: u64,
+        encodings: &'c mut EncodingCache<'_>,
+    ) -> Option<&'c Rc<Encoded>> {
+        let Subscriber { common, mode } = self;
+        let stream = match mode {
+            Mode::Stream(stream) => stream,
+            Mode::WebSocket(socket) => &socket.stream,
+            Mode::LongPoll(_) | Mode::Ended => return None,
+        };
+        if !stream.is_open() || !common.out.is_idle() {
+            return None;
         }
+        let item = encodings.get(&common.encoding(context))?;
+        common.last_sent = now_ms;
+        Some(item)
+    }
+
+    /// Everything that waited has left: what comes next. `pages`: so many of the history may be read now.
+    pub fn next(&mut self, context: &Context, pages: usize) -> Option<Next> {
+        let Subscriber { common, mode } = self;
+        if let Mode::WebSocket(socket) = mode {
+            if socket.answer_ping(common) {
+                return Some(Next::Queued);
+            }
+        }
+        if common.out.has_history() {
+            if pages == 0 {
+                return None;
+            }
+            self.read_page(context);
+            return Some(Next::Page);
+        }
+        if common.out.release_held() {
+            return Some(Next::Queued);
+        }
+        Some(match mode {
+            Mode::Stream(stream) => stream.next(common),
+            Mode::LongPoll(poll) => poll.next(common),
+            Mode::WebSocket(socket) => socket.next(common, context),
+            Mode::Ended => Next::Idle,
+        })
+    }
+
+    /// Reads the next page of its history, if there is one. Right after the join, so that little of it can be
+    /// removed in between, and then whenever the one before has left.
+    pub fn read_page(&mut self, context: &Context) {
+        let live = matches!(self.mode, Mode::Stream(_)) && self.is_live();
+        let Common { location, out, .. } = &mut self.common;
+        if out.has_history() {
+            let (location, encoding) = (*location, self.common.encoding(context));
+            self.common.out.read_page(context, location, &encoding, live);
+        }
+    }
+
+    /// Only what its client does not take is waited for: the end follows, and has a filter let go.
+    pub fn is_ending(&self) -> bool {
+        !self.is_live()
     }
 
     /// Whether it was handed all that was published for it up to this.
-    pub fn is_up_to(&self, worker: &Worker, stamp: Stamp) -> bool {
-        let state = self.state.borrow();
-        if state.memberships.len() == 1 {
-            return true;
-        }
-        match state.standing(worker) {
-            Progress::Clear { .. } => true,
-            Progress::Behind { taken } => taken >= stamp,
-        }
+    pub fn is_up_to(&self, context: &Context, stamp: Stamp) -> bool {
+        let memberships = &self.common.memberships;
+        memberships.len() == 1 || self.common.progress(context).is_up_to(stamp)
     }
 
-    /// One of its channels was deleted: says so (SUB-48, DEL-1..3), and ends if it was the last.
-    pub fn channel_deleted(
-        &self,
-        worker: &Worker,
-        channel: Ref<Channel>,
-        end: Stamp,
-        notice: &mut EncodingCache<'_>,
-    ) {
-        if matches!(self.state.borrow().phase, Phase::Waiting(_)) {
-            return self.answer_deleted(worker, notice.view, end);
-        }
-        let of_it = |m: &Membership| m.subscription.channel == channel;
-        let (membership, last) = {
-            let mut state = self.state.borrow_mut();
-            let Some(i) = state.memberships.iter().position(of_it) else { return };
-            if let Some(notice) = notice.get(&self.shape(worker)) {
-                state.queue(notice);
-            }
-            let membership = state.memberships.remove(i);
-            let last = state.memberships.is_empty();
-            if last {
-                state.phase = Phase::Ending { footer_due: true };
-            }
-            (membership, last)
+    /// Its times begin (SUB-43, PING-1, LP-8). Milliseconds of nginx's clock.
+    pub fn start_times(&mut self, now_ms: u64) {
+        let location = self.common.location;
+        let ttl = match self.mode {
+            Mode::LongPoll(_) => location.longpolling_ttl,
+            _ => location.subscriber_ttl,
         };
-        if last {
-            worker.count_out(self);
-        }
-        worker.release(std::iter::once(membership));
-        self.last_sent.set(now_ms());
-        self.pump(worker, false);
+        self.common.last_sent = now_ms;
+        self.common.expires = ttl.map(|ttl| now_ms + millis(ttl));
     }
 
-    /// Its time is up. Milliseconds of nginx's clock if it gets more.
-    pub fn time_is_up(&self, worker: &Worker) -> Option<u64> {
-        if matches!(self.state.borrow().phase, Phase::Waiting(_)) {
-            return self.wait_is_over(worker);
-        }
-        self.end(worker);
-        None
-    }
-
-    /// Ends in the normal way: footer and end of the response (SUB-43, SUB-46), or the answer of a wait
-    /// that was in vain. History that has not been read is given up, with all that came after it.
-    pub fn end(&self, worker: &Worker) {
-        if matches!(self.state.borrow().phase, Phase::Waiting(_)) {
-            return self.cut_wait(worker);
-        }
-        {
-            let mut state = self.state.borrow_mut();
-            let Phase::Open = state.phase else { return };
-            if !state.unread.is_empty() {
-                state.held = SendQueue::default();
+    /// When something is next to be done for it, in milliseconds of nginx's clock.
+    pub fn next_time(&self) -> Option<u64> {
+        let common = &self.common;
+        let (ping, pong) = match &self.mode {
+            Mode::Stream(stream) if stream.is_open() => (common.next_ping(), None),
+            Mode::WebSocket(socket) if socket.stream.is_open() => {
+                (common.next_ping(), socket.pong_due)
             }
-            state.phase = Phase::Ending { footer_due: true };
-        }
-        worker.count_out(self);
-        self.let_go(worker);
-        self.pump(worker, false);
-    }
-
-    /// Ends because too much waits: what has not begun is dropped and counted, the rest is the normal
-    /// ending, and the connection is closed.
-    fn end_slow(&self, worker: &Worker, channel: &[u8], len: usize) {
-        {
-            let mut state = self.state.borrow_mut();
-            let waited = state.waiting();
-            let mut dropped = 1 + std::mem::take(&mut state.held).messages();
-            if let Some(Writer { sink, queue, .. }) = &mut state.transmission {
-                dropped += queue.drop_unbegun(sink.has_begun());
-                sink.request().bits().set_keepalive(false);
-                sink.request().log(
-                    Level::Warn,
-                    format_args!(
-                        "a subscriber of channel {} in worker {} reads too slowly: \
-                         {waited} bytes wait, {len} more are over push_stream_subscriber_max_pending \
-                         {}; it ends, messages dropped: {dropped}",
-                        Quoted(channel),
-                        worker.pid(),
-                        self.location.max_pending,
-                    ),
-                );
-            }
-            worker.count_dropped(DropCause::SlowReader, dropped);
-        }
-        self.close_with(Status::TryAgainLater);
-        self.end(worker);
-    }
-
-    /// The socket can be written again, or the time to write has run out.
-    pub fn writable(&self, worker: &Worker, timed_out: bool) {
-        if !timed_out {
-            // One that came after all had been ended has not been told yet.
-            if worker.has_ended_all() {
-                self.end(worker);
-            }
-            return self.pump(worker, true);
-        }
-        let lost = {
-            let state = self.state.borrow();
-            let Some(Writer { sink, queue, .. }) = &state.transmission else { return };
-            sink.request().reset_on_close();
-            queue.messages() + state.held.messages()
+            // PING-4.
+            Mode::LongPoll(LongPoll::Waiting(_)) => (None, None),
+            _ => return None,
         };
-        worker.count_dropped(DropCause::SlowReader, lost);
-        self.carry_out(worker, Then::Abort);
+        ping.into_iter().chain(common.expires).chain(pong).min()
     }
 
-    /// Leaves its channels and gives up its histories. They are forgotten first: what the store does not
-    /// get back because of a panic, it gets when the worker settles up.
-    pub(in crate::worker) fn let_go(&self, worker: &Worker) {
-        let (memberships, unread) = {
-            let mut state = self.state.borrow_mut();
-            (std::mem::take(&mut state.memberships), std::mem::take(&mut state.unread))
-        };
-        worker.release(memberships);
-        worker.give_up(&unread);
-    }
-
-    /// The request is over, however it came to that: nothing of it is used any more.
-    pub fn gone(&self, worker: &Worker) {
-        let counted = {
-            let mut state = self.state.borrow_mut();
-            let counted = state.phase.counts();
-            state.phase = Phase::Ended;
-            state.transmission = None;
-            state.held = SendQueue::default();
-            counted
-        };
-        self.timer.replace(None);
-        if counted {
-            worker.count_out(self);
+    /// The request is over, however it came to that. What it leaves is to be given back.
+    pub fn end(&mut self, context: &Context) -> Left {
+        if let Some(mode) = self.counts_as() {
+            context.count_out(mode);
         }
-        self.let_go_anyway(worker);
+        self.mode = Mode::Ended;
+        self.common.out.clear();
+        self.common.forget_all()
     }
 }

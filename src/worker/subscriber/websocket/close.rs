@@ -1,142 +1,103 @@
 //! How a WebSocket ends: our close frame, the client's, and the end of the connection (WS-63, WS-GAP-15,
-//! WS-GAP-16). How far that has come is [`CloseHandshake`](crate::protocol::websocket::goodbye::Goodbye)'s.
+//! WS-GAP-16). How far that has come is [`CloseHandshake`](crate::protocol::websocket::close_handshake)'s.
 //!
-//! Ours is queued behind what waits, by [`Subscriber::say_goodbye`] after the footer or by
-//! [`Subscriber::close`] without one; the client then has `lingering_timeout` to send its own.
+//! Ours is queued behind what waits, by [`WebSocket::next`] after the footer or by [`WebSocket::close`] without
+//! one; the client then has `lingering_timeout` to send its own.
 
-use std::fmt::Arguments;
-
-use crate::ngx_ext::log::Level;
-use crate::ngx_ext::request::Request;
 use crate::protocol::websocket::close::{self, Status};
-use crate::protocol::websocket::close_handshake::Next;
-use crate::worker::context::Worker;
+use crate::protocol::websocket::close_handshake;
+use crate::worker::context::Context;
 use crate::worker::output::encoded::Encoded;
-use crate::worker::output::send_queue::SendQueue;
-use crate::worker::subscriber::sending::Then;
-use crate::worker::subscriber::{Phase, State, Subscriber};
+use crate::worker::subscriber::common::Common;
+use crate::worker::subscriber::effect::{Effect, LogLine, Next};
+use crate::worker::subscriber::event::Turn;
+use crate::worker::subscriber::websocket::session::WebSocket;
 
-impl Subscriber {
-    /// The client's close frame has come: ours has its code (WS-78, WS-79, WS-GAP-11).
-    pub(in crate::worker) fn client_closed(&self, worker: &Worker, code: Option<u16>) {
-        let Some(socket) = self.socket.get() else { return };
-        let answer = socket.goodbye.client_closed();
-        socket.reader.borrow_mut().forget_messages();
-        self.close(worker, answer.then_some((code, "")));
-    }
-
-    /// Closes with a code, whatever the client still sends.
-    pub(in crate::worker) fn fail(&self, worker: &Worker, status: Status, reason: &str) {
-        let Some(socket) = self.socket.get() else { return };
-        let first = socket.goodbye.fail();
-        socket.reader.borrow_mut().forget_messages();
-        self.close(worker, first.then_some((Some(status as u16), reason)));
-    }
-
-    /// Ends without footer, with a close frame if ours is not queued yet.
-    fn close(&self, worker: &Worker, frame: Option<(Option<u16>, &str)>) {
-        let counted = {
-            let mut state = self.state.borrow_mut();
-            let counted = state.phase.counts();
-            if !state.unread.is_empty() {
-                state.held = SendQueue::default();
+impl WebSocket {
+    /// What comes when everything has left: behind the footer our close frame (WS-63, WS-GAP-15), behind that
+    /// the end.
+    pub fn next(&mut self, common: &mut Common, context: &Context) -> Next {
+        match self.stream.next(common) {
+            Next::Finish => match self.handshake.on_flushed() {
+                close_handshake::Next::Await => Next::AwaitClose,
+                close_handshake::Next::KeepWaiting => Next::Idle,
+                close_handshake::Next::End { linger } => Next::End { linger },
+            },
+            Next::Queued => {
+                self.queue_close_behind_footer(common, context);
+                Next::Closing
             }
-            if let Some((code, reason)) = frame {
-                state.phase = Phase::Ending { footer_due: false };
-                state.queue_close(code, reason);
-            }
-            counted && !state.phase.counts()
-        };
-        if counted {
-            worker.count_out(self);
-        }
-        self.let_go(worker);
-        self.pump(worker, false);
-    }
-
-    /// What the close frame after the footer is to say, if this ending is not a normal one.
-    pub(in crate::worker) fn close_with(&self, status: Status) {
-        if let Some(socket) = self.socket.get() {
-            socket.goodbye.set_code(status);
+            next => next,
         }
     }
 
-    /// The close frame behind the footer (WS-63, WS-GAP-15).
-    pub(in crate::worker) fn say_goodbye(&self, worker: &Worker, state: &mut State) {
-        let Some(socket) = self.socket.get() else { return };
-        let normal = match worker.is_leaving() {
+    fn queue_close_behind_footer(&mut self, common: &mut Common, context: &Context) {
+        let normal = match context.is_leaving() {
             true => Status::GoingAway,
             false => Status::Normal,
         };
-        let normal = self.location.websocket.close_codes.then_some(normal);
-        let code = socket.goodbye.queue_close(normal).map(|status| status as u16);
-        state.queue_close(code, "");
-        // No message of the client's is waited for any more; its goodbye has a time of its own.
-        socket.reader.borrow_mut().forget_messages();
-        if let Some(transmission) = &state.transmission {
-            transmission.sink.request().connection().stop_read_timer();
-        }
+        let normal = common.location.websocket.close_codes.then_some(normal);
+        let code = self.handshake.queue_close(normal).map(|status| status as u16);
+        common.queue_close(code, "");
+        // No message of the client's is waited for any more; its close frame has a time of its own.
+        self.reader.forget_messages();
     }
 
-    /// Everything has left, our close frame too.
-    pub(in crate::worker) fn finish_socket(&self, worker: &Worker, request: Request<'_>) {
-        let Some(socket) = self.socket.get() else { return };
-        match socket.goodbye.on_flushed() {
-            Next::Await => request.connection().set_read_timer(request.lingering_timeout()),
-            Next::KeepWaiting => {}
-            Next::End { linger } => {
-                self.gone(worker);
-                request.end(linger);
-            }
+    /// The client's close frame has come: ours has its code (WS-78, WS-79, WS-GAP-11).
+    pub fn client_closed(&mut self, common: &mut Common, turn: &mut Turn<'_>, code: Option<u16>) {
+        let is_due = self.handshake.client_closed();
+        self.close(common, turn, is_due.then_some((code, "")));
+    }
+
+    /// Closes with a code, whatever the client still sends.
+    pub fn fail(&mut self, common: &mut Common, turn: &mut Turn<'_>, status: Status, reason: &str) {
+        let is_due = self.handshake.fail();
+        self.close(common, turn, is_due.then_some((Some(status as u16), reason)));
+    }
+
+    /// Ends without footer, with a close frame if ours is not queued yet.
+    fn close(
+        &mut self,
+        common: &mut Common,
+        turn: &mut Turn<'_>,
+        frame: Option<(Option<u16>, &str)>,
+    ) {
+        self.reader.forget_messages();
+        common.out.cut_at_unread();
+        if let Some((code, reason)) = frame {
+            self.stream.close(turn.context, false);
+            common.queue_close(code, reason);
         }
+        turn.leave(common);
+        turn.add(Effect::Flush { progress: false });
     }
 
     /// The read timer ran out: a frame or message was begun and not continued, or no close frame came.
-    pub(in crate::worker) fn silent(&self, worker: &Worker) {
-        let Some(socket) = self.socket.get() else { return };
-        if socket.goodbye.time_is_up() {
-            self.log(
-                Level::Info,
-                format_args!("a websocket is closed: a message was not completed"),
-            );
-            return self.fail(worker, Status::PolicyViolation, "message timed out");
+    pub fn silent(&mut self, common: &mut Common, turn: &mut Turn<'_>) {
+        if self.handshake.time_is_up() {
+            turn.add(Effect::Log(Box::new(LogLine::MessageIncomplete)));
+            return self.fail(common, turn, Status::PolicyViolation, "message timed out");
         }
-        self.pump(worker, false);
+        turn.add(Effect::Flush { progress: false });
     }
 
-    pub(in crate::worker) fn no_pong(&self, worker: &Worker) {
-        self.log(Level::Info, format_args!("a websocket is closed: no pong in time"));
-        self.fail(worker, Status::PolicyViolation, "no pong in time");
+    pub fn no_pong(&mut self, common: &mut Common, turn: &mut Turn<'_>) {
+        turn.add(Effect::Log(Box::new(LogLine::NoPong)));
+        self.fail(common, turn, Status::PolicyViolation, "no pong in time");
     }
 
-    /// The process ends: there is no time for the client's goodbye, and nginx wants no connection left.
-    pub(in crate::worker) fn hang_up(&self, worker: &Worker) {
-        if self.socket.get().is_some() {
-            self.carry_out(worker, Then::Abort);
-        }
-    }
-
-    /// The client went without a goodbye (WS-89).
-    pub(in crate::worker) fn left(&self, worker: &Worker, request: Request<'_>) {
-        let line = "client closed prematurely connection";
-        request.log(Level::Info, format_args!("{line}"));
-        self.carry_out(worker, Then::Abort);
-    }
-
-    pub(in crate::worker) fn log(&self, level: Level, line: Arguments<'_>) {
-        if let Some(transmission) = &self.state.borrow().transmission {
-            transmission.sink.request().log(level, line);
-        }
+    /// The client went without a close frame (WS-89).
+    pub fn client_left(&mut self, turn: &mut Turn<'_>) {
+        turn.add(Effect::Log(Box::new(LogLine::ClientLeft)));
+        turn.add(Effect::Abort);
     }
 }
 
-impl State {
+impl Common {
     /// Our close frame, behind what waits.
-    pub(in crate::worker) fn queue_close(&mut self, code: Option<u16>, reason: &str) {
+    pub fn queue_close(&mut self, code: Option<u16>, reason: &str) {
         let mut bytes = Vec::new();
         close::append(code, reason, &mut bytes);
-        if let Some(item) = Encoded::raw(bytes) {
-            self.queue(&item);
-        }
+        Encoded::raw(bytes).into_iter().for_each(|item| self.out.push(&item));
     }
 }

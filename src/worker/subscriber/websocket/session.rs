@@ -1,27 +1,18 @@
-//! What a WebSocket has beyond a stream: the client speaks too, and both say goodbye (RFC 6455).
-//!
-//! This file is how one begins. Everything that is sent goes the way of a stream, in frames; what the
-//! client sends is read in `read.rs`; how both close is in `close.rs`.
+//! A WebSocket: a stream, its client's side, and the closing handshake of both.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
-use crate::conf::Location;
-use crate::ngx_ext::request::Request;
 use crate::protocol::websocket::close::Status;
 use crate::protocol::websocket::close_handshake::CloseHandshake;
+use crate::protocol::websocket::frame::{self, Opcode};
 use crate::protocol::websocket::reader::Reader;
 use crate::protocol::websocket::rules::ReaderLimits;
-use crate::store::Mode;
-use crate::worker::admission::{Failure, Outcome, Pending, SubscribeRequest, writable};
-use crate::worker::output::body_wrapper::BodyWrapper;
-use crate::worker::output::encoded::{Encoded, Framing};
+use crate::store::{self, Channel, Ref};
+use crate::worker::output::encoded::Encoded;
 use crate::worker::output::frames::Frames;
-use crate::worker::output::sink::RequestSink;
-use crate::worker::output::writer::Writer;
-use crate::worker::subscriber::websocket::read::readable;
-use crate::worker::subscriber::websocket::socket::{Socket, Target};
-use crate::worker::subscriber::{Phase, Subscriber};
+use crate::worker::subscriber::common::Common;
+use crate::worker::subscriber::effect::Effect;
+use crate::worker::subscriber::event::{Event, Turn};
+use crate::worker::subscriber::stream::Stream;
+use crate::worker::subscriber::timers::millis;
 
 /// What was agreed on in the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,97 +23,105 @@ pub struct Opening {
     pub rules: ReaderLimits,
 }
 
-/// Shakes hands with a client that is refused, and closes with the reason (WS-40). Unlike the original,
-/// waits for the client to take it (WS-42, WS-GAP-16).
-///
-/// # Safety
-///
-/// As [`serve`](super::serve).
-pub unsafe fn turn_away(
-    request: Request<'_>,
-    location: &Location,
-    opening: &Opening,
-    reason: &str,
-) -> Result<Outcome, Failure> {
-    // SAFETY: the caller's promise.
-    let new = unsafe { Pending::of(request, location)? };
-    let phase = Phase::Ending { footer_due: false };
-    let subscriber = new.speaker(phase, opening, Vec::new(), CloseHandshake::refused());
-    new.keep(&subscriber)?;
-    new.open(&subscriber, opening);
-    subscriber.state.borrow_mut().queue_close(Some(Status::PolicyViolation as u16), reason);
-    Ok(new.go_on_speaking())
+/// A channel that the client's messages go to, and its id.
+pub type Target = (Ref<Channel>, Box<[u8]>);
+
+pub struct WebSocket {
+    pub stream: Stream,
+    pub reader: Reader,
+    /// What was read and not looked at, because it was the others' turn.
+    pub pending_input: Vec<u8>,
+    pub handshake: CloseHandshake,
+    /// The payload of the last ping that is not answered. The client must take it before the next is
+    /// answered, so pings that come faster are not (RFC 6455 section 5.5.3).
+    pub ping: Option<Vec<u8>>,
+    /// Milliseconds of nginx's clock: when the next piece of an unfinished message must have come.
+    pub piece_due: Option<u64>,
+    /// Milliseconds of nginx's clock: when a pong must have come.
+    pub pong_due: Option<u64>,
+    /// Where its messages go, if it may publish.
+    pub targets: Vec<Target>,
 }
 
-impl Pending {
-    /// Joins the channels and opens the connection: head, header, history, live messages (WS-44).
-    pub(in crate::worker) fn socket(
-        self,
-        order: &SubscribeRequest<'_>,
-        opening: &Opening,
-    ) -> Result<Outcome, Failure> {
-        let Pending { worker, location, .. } = self;
-        let joined = self.join(order)?.subscriptions;
-        let targets = match location.websocket.allow_publish {
-            true => joined
-                .iter()
-                .zip(order.items)
-                .filter(|(_, item)| item.id != worker.main.events_channel_id)
-                .map(|(joined, item)| (joined.channel, item.id.into()))
-                .collect(),
-            false => Vec::new(),
-        };
-        let subscriber = self.speaker(Phase::Open, opening, targets, CloseHandshake::open());
-        self.begin(&subscriber, order, joined)?;
-        self.open(&subscriber, opening);
-        subscriber.start_timer();
-        subscriber.begin_with(&location.header);
-        subscriber.read_first_page(worker);
-        Ok(self.go_on_speaking())
+impl WebSocket {
+    /// `preread`: what came in one piece with the handshake (WS-87).
+    pub fn open(limits: ReaderLimits, preread: Vec<u8>, targets: Vec<Target>) -> WebSocket {
+        let stream = Stream::open(store::Mode::WebSocket);
+        WebSocket::new(stream, CloseHandshake::open(), limits, preread, targets)
     }
 
-    /// As [`Pending::resume_request`]: when nginx's handler has returned, the head leaves and the client is heard.
-    fn go_on_speaking(self) -> Outcome {
-        self.request.connection().post_writable();
-        self.request.take_over(readable, writable);
-        Outcome::Kept
+    /// For a client that is refused, and whose frames are not looked at: all that it gets is the reason (WS-40).
+    pub fn refused(limits: ReaderLimits, preread: Vec<u8>) -> WebSocket {
+        let stream = Stream::refused(store::Mode::WebSocket);
+        WebSocket::new(stream, CloseHandshake::refused(), limits, preread, Vec::new())
     }
 
-    fn speaker(
-        self,
-        phase: Phase,
-        opening: &Opening,
+    fn new(
+        stream: Stream,
+        handshake: CloseHandshake,
+        limits: ReaderLimits,
+        pending_input: Vec<u8>,
         targets: Vec<Target>,
-        goodbye: CloseHandshake,
-    ) -> Rc<Subscriber> {
-        let (mode, envelope) = (Mode::WebSocket, BodyWrapper::Templates);
-        let subscriber = Subscriber::new(self.location, mode, phase, envelope, 0);
-        subscriber.framing.set(Framing::Frames(opening.frames));
-        subscriber.socket.get_or_init(|| {
-            Box::new(Socket {
-                reader: RefCell::new(Reader::new(opening.rules)),
-                // What came in one piece with the handshake (WS-87).
-                pending_input: RefCell::new(self.request.take_preread()),
-                goodbye,
-                ping: RefCell::new(None),
-                piece_due: Cell::new(None),
-                pong_due: Cell::new(None),
-                targets,
-            })
-        });
-        Rc::new(subscriber)
+    ) -> WebSocket {
+        WebSocket {
+            stream,
+            reader: Reader::new(limits),
+            pending_input,
+            handshake,
+            ping: None,
+            piece_due: None,
+            pong_due: None,
+            targets,
+        }
     }
 
-    /// From now on things leave past the filters, the head first.
-    fn open(self, subscriber: &Subscriber, opening: &Opening) {
-        let request = self.request;
-        if request.wants_nodelay() {
-            request.connection().set_nodelay();
+    pub fn react(&mut self, common: &mut Common, turn: &mut Turn<'_>, event: &mut Event<'_, '_>) {
+        match event {
+            Event::Message { message, encodings, flushed } => {
+                if !self.stream.deliver(common, turn, message, encodings, flushed) {
+                    self.handshake.set_code(Status::TryAgainLater);
+                }
+            }
+            Event::Timer => self.time_has_come(common, turn),
+            Event::Input(input) => self.hear(common, turn, input),
+            Event::InputEnds { body_timeout } => self.await_input(turn, *body_timeout),
+            Event::InputWaits(rest) => self.hear_more_later(common, turn, std::mem::take(rest)),
+            Event::ReadTimedOut => self.silent(common, turn),
+            Event::ClientLeft => self.client_left(turn),
+            Event::NotPublished => self.fail(common, turn, Status::InternalError, ""),
+            Event::ProcessEnds => turn.add(Effect::Abort),
+            _ => self.stream.react(common, turn, event),
         }
-        request.set_head_written(101, opening.head.len());
-        let mut transmission = Writer::new(RequestSink::past_filters(request));
-        let head = Encoded::raw(opening.head.clone());
-        head.into_iter().for_each(|head| transmission.queue.push_history(head));
-        subscriber.state.borrow_mut().transmission = Some(transmission);
+    }
+
+    fn time_has_come(&mut self, common: &mut Common, turn: &mut Turn<'_>) {
+        if self.stream.time_is_up(common, turn) || !self.stream.is_open() {
+            return;
+        }
+        if self.pong_due.is_some_and(|at| at <= turn.now_ms) {
+            return self.no_pong(common, turn);
+        }
+        if common.ping_is_due(turn.now_ms) && self.stream.ping(common, turn) {
+            self.expect_pong(common, turn.now_ms);
+        }
+    }
+
+    /// A ping was sent, or its pong may be in what was not heard yet.
+    pub fn expect_pong(&mut self, common: &Common, now_ms: u64) {
+        if let (Some(timeout), None) = (common.location.websocket.pong_timeout, self.pong_due) {
+            self.pong_due = Some(now_ms + millis(timeout));
+        }
+    }
+
+    /// The pong for the last ping, if nothing waits before it (WS-GAP-9). True if there is one now.
+    pub fn answer_ping(&mut self, common: &mut Common) -> bool {
+        if !self.handshake.is_open() {
+            return false;
+        }
+        let Some(payload) = self.ping.take() else { return false };
+        let mut bytes = Vec::new();
+        frame::append(Opcode::Pong, &payload, &mut bytes);
+        Encoded::raw(bytes).into_iter().for_each(|pong| common.out.push_first(pong));
+        true
     }
 }
