@@ -166,7 +166,7 @@ impl Reader<'_> {
 }
 
 /// Only what the module itself is made of: no tests.
-fn is_test(attributes: &[syn::Attribute]) -> bool {
+pub fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let syn::Meta::List(list) = &attribute.meta else { return false };
         list.path.is_ident("cfg") && list.tokens.to_string() == "test"
