@@ -120,7 +120,8 @@ async fn descriptors_run_out() {
     assert_eq!(watch::descriptors(worker).others, at_start);
 }
 
-/// LIFE-94: a reload while a worker has no descriptor left: nginx cannot tell it to go, so it tells itself.
+/// LIFE-94: a reload while a worker has no descriptor left. nginx up to 1.28 gives the channel to its master up
+/// and cannot tell it to go, so it tells itself; later ones go on with the channel.
 #[tokio::test]
 async fn replaced_without_descriptors() {
     let nginx = Nginx::builder()
@@ -147,13 +148,19 @@ async fn replaced_without_descriptors() {
     for subscriber in &mut subscribers {
         assert_eq!(subscriber.chunk().await, None);
     }
-    assert!(nginx.log().contains(&format!("worker {old} was replaced and not told")));
+    let log = nginx.log();
+    let told = log.find(&format!("{old}#{old}: gracefully shutting down")).expect("it was told");
+    let by_itself = log.find(&format!("worker {old} was replaced and not told"));
+    assert!(by_itself.is_none_or(|at| at < told), "it tells itself only what nobody told it");
     wait_for("the old worker to exit", || async {
         (!nginx.worker_pids().contains(&old) && nginx.retiring_pids().is_empty()).then_some(())
     })
     .await;
+    let mut subscriber = nginx.raw().await;
+    subscriber.request("GET /sub/f", &[]).await;
+    assert_eq!(subscriber.head().await.status(), 200);
     nginx.publish("f", "to the new one").await;
-    nginx.wait_stat("subscribers", 0).await;
+    assert!(subscriber.chunk().await.is_some_and(|chunk| chunk.ends_with(b"to the new one\n")));
 }
 
 /// LIFE-9, LIFE-23: a zone too small for so many workers: those that have a place serve as ever, the others
