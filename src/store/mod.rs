@@ -35,6 +35,7 @@ pub use self::ground::geometry::LayoutError;
 pub use self::ground::layout::{Bookmark, Channel, Node};
 pub use self::ground::memory::Ref;
 pub use self::ground::slot_id::{SlotId, Wake};
+pub use self::model::counts::{DropCause, Mode};
 pub use self::model::event::Event;
 pub use self::model::limits::Limits;
 pub use self::model::parts::{MessageRef, Parts};
@@ -48,7 +49,7 @@ pub use self::operations::poll::{
 };
 pub use self::operations::publish::{Publish, Published};
 pub use self::operations::resume_point::{JoinItem, ResumePoint};
-pub use self::operations::slots::{DropCause, Mode, NoSlot, Reclaimed};
+pub use self::operations::slots::{NoSlot, Reclaimed};
 pub use self::operations::statistics::{ChannelCounts, Totals, WorkerCounts};
 pub use self::operations::stuck::{Misses, STUCK_AFTER};
 pub use self::operations::subscribe::{JoinRules, Joined, Subscription, Subscriptions};

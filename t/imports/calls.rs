@@ -11,10 +11,10 @@ use crate::graph::{Module, is_test};
 
 /// Names that methods of the standard library's types have.
 const STANDARD: &[&str] = &[
-    "add", "advance", "append", "clear", "contains", "end", "extend", "find", "first", "front",
-    "get", "insert", "is_empty", "iter", "kind", "last", "len", "lock", "map", "next", "new",
-    "position", "push", "read", "remove", "replace", "send", "set", "split", "start", "sub",
-    "take", "write",
+    "add", "advance", "append", "cast", "clear", "contains", "end", "extend", "find", "first",
+    "front", "get", "hash", "insert", "is_empty", "iter", "kind", "last", "len", "load", "lock",
+    "map", "new", "next", "position", "push", "read", "remove", "replace", "send", "set", "split",
+    "start", "store", "sub", "take", "write",
 ];
 
 #[derive(Default)]

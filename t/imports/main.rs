@@ -79,7 +79,7 @@ fn no_circles() {
 /// many files.
 #[test]
 fn no_circle_of_calls() {
-    for layer in ["worker"] {
+    for layer in ["worker", "store"] {
         let calls = calls::within(src(), layer);
         let name = |module: &Module| module.join("/");
         let graph = calls

@@ -8,23 +8,15 @@
 //! channel has no period and waits nowhere (`events.rs`).
 
 use crate::store::error::StoreError;
-use crate::store::ground::layout::{Channel, ChannelFlags, Message};
+use crate::store::ground::layout::{Channel, ChannelFlags};
 use crate::store::ground::memory::Ref;
 use crate::store::model::event::Event;
 use crate::store::model::limits::Limits;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::alloc::Full;
-use crate::store::transaction::list::{ByCreation, ByDeadline, InHistory};
+use crate::store::transaction::list::{ByCreation, ByDeadline};
 
 impl Transaction<'_> {
-    /// The id, which never changes.
-    pub fn channel_id(&self, channel: Ref<Channel>) -> &[u8] {
-        let c = self.at(channel);
-        // SAFETY: written before the channel was indexed, never after; the caller found the channel
-        // under this lock or holds it.
-        unsafe { self.memory().bytes(channel.offset() + Channel::ID_AT, c.id_len.get() as usize) }
-    }
-
     /// Whether one more channel like this may be created (PUB-78, ADM-8, DIR-102).
     pub fn may_create(&self, wildcard: bool, more: u64, limits: &Limits) -> Result<(), StoreError> {
         let (count, limit) = if wildcard {
@@ -117,7 +109,8 @@ impl Transaction<'_> {
         }
     }
 
-    fn make_due(&self, channel: Ref<Channel>) {
+    /// Has the channel looked at by whoever sweeps next.
+    pub fn make_due(&self, channel: Ref<Channel>) {
         let c = self.at(channel);
         self.stop_waiting(channel);
         self.push_back::<ByDeadline>(&self.root().due, channel);
@@ -135,7 +128,8 @@ impl Transaction<'_> {
         }
     }
 
-    fn unused(&self, channel: Ref<Channel>) -> bool {
+    /// Nothing keeps it: no stored message, no subscriber.
+    pub fn unused(&self, channel: Ref<Channel>) -> bool {
         let c = self.at(channel);
         c.stored.get() == 0 && c.subscribers.get() == 0
     }
@@ -151,121 +145,5 @@ impl Transaction<'_> {
         self.stop_waiting(channel);
         self.may_be_due(channel);
         true
-    }
-
-    /// Does one step for the first due channel: a look whether it may go, or the removal of a few
-    /// messages of a deleted one. False if there is none.
-    pub fn finish_one_due(&self, now: u64) -> bool {
-        let Some(channel) = self.root().due.head.get() else { return false };
-        let c = self.at(channel);
-        if c.flags().contains(ChannelFlags::DELETED) {
-            self.empty_deleted(channel);
-        } else if self.unused(channel) {
-            self.record_event(Event::ChannelDestroyed, channel, now);
-            self.retire(channel);
-            self.trash(now, 0, 1);
-            self.stop_waiting(channel);
-            self.release_channel(channel);
-        } else {
-            self.stop_waiting(channel);
-        }
-        true
-    }
-
-    pub fn empty_deleted(&self, channel: Ref<Channel>) {
-        let c = self.at(channel);
-        match c.fifo.head.get() {
-            Some(message) => self.forget(channel, message),
-            None => {
-                self.stop_waiting(channel);
-                self.release_channel(channel);
-            }
-        }
-    }
-
-    /// From now on the channel cannot be found (LIFE-32, PUB-92).
-    fn retire(&self, channel: Ref<Channel>) {
-        let c = self.at(channel);
-        self.unindex(channel);
-        self.set(&c.flags, (c.flags() | ChannelFlags::DELETED).bits());
-        let root = self.root();
-        let wildcard = c.flags().contains(ChannelFlags::WILDCARD);
-        self.sub(if wildcard { &root.wildcard_channels } else { &root.channels }, 1);
-    }
-
-    /// Deletes a channel: no memory needed, and constant work but for the workers on it (LIFE-33, 56).
-    pub fn delete_channel(
-        &self,
-        channel: Ref<Channel>,
-        delete_text: Option<Ref<Message>>,
-        now: u64,
-    ) {
-        let c = self.at(channel);
-        if c.subscribers.get() == 0 {
-            self.record_event(Event::ChannelDestroyed, channel, now);
-        }
-        self.retire(channel);
-        self.link(&c.delete_text, delete_text);
-        self.reach_second(now);
-        let end = self.newest_stamp();
-        self.set64(&c.last_second, end.second);
-        self.set(&c.last_tag, end.tag);
-        self.make_due(channel);
-        let stored = c.stored.get();
-        self.trash_deleted(now, stored, 1);
-        self.sub64(&self.root().stored, u64::from(stored));
-        self.set(&c.stored, 0);
-    }
-
-    /// Removes an unused channel that this operation created.
-    pub fn uncreate(&self, channel: Ref<Channel>, now: u64) {
-        self.record_event(Event::ChannelDestroyed, channel, now);
-        self.retire(channel);
-        self.stop_waiting(channel);
-        self.release_channel(channel);
-    }
-
-    pub fn hold_channel(&self, channel: Ref<Channel>) {
-        self.add(&self.at(channel).refs, 1);
-    }
-
-    pub fn release_channel(&self, channel: Ref<Channel>) {
-        let c = self.at(channel);
-        self.sub(&c.refs, 1);
-        if c.refs.get() == 0 {
-            if let Some(delete_text) = c.delete_text.get() {
-                self.release(delete_text);
-            }
-            self.unlink::<ByCreation>(&self.root().order, channel);
-            self.free(channel);
-        }
-    }
-
-    /// Takes the oldest message out of a living channel's history; counted as trash.
-    pub fn drop_oldest(&self, channel: Ref<Channel>, now: u64) {
-        let c = self.at(channel);
-        let Some(message) = c.fifo.head.get() else { return };
-        let stamp = self.stamp_of(message);
-        if stamp > self.removed_stamp(channel) {
-            self.set64(&c.removed_second, stamp.second);
-            self.set(&c.removed_tag, stamp.tag);
-        }
-        self.sub(&c.stored, 1);
-        if !c.flags().contains(ChannelFlags::EVENTS) {
-            self.sub64(&self.root().stored, 1);
-        }
-        self.trash(now, 1, 0);
-        self.forget(channel, message);
-        if let Some(oldest) = c.fifo.head.get() {
-            self.expect_again(oldest);
-        }
-        self.may_be_due(channel);
-    }
-
-    /// Takes a message out of the history without counting it.
-    fn forget(&self, channel: Ref<Channel>, message: Ref<Message>) {
-        self.unlink::<InHistory>(&self.at(channel).fifo, message);
-        self.leave_history(message);
-        self.release(message);
     }
 }

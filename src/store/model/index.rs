@@ -10,6 +10,14 @@ use crate::store::ground::memory::{Cell32, Ref, raw};
 use crate::store::transaction::Transaction;
 
 impl Transaction<'_> {
+    /// The id, which never changes.
+    pub fn channel_id(&self, channel: Ref<Channel>) -> &[u8] {
+        let c = self.at(channel);
+        // SAFETY: written before the channel was indexed, never after; the caller found the channel
+        // under this lock or holds it.
+        unsafe { self.memory().bytes(channel.offset() + Channel::ID_AT, c.id_len.get() as usize) }
+    }
+
     /// Keyed with the zone's own secret: nobody can aim ids at one bucket.
     pub fn hash(&self, id: &[u8]) -> u32 {
         let [k0, k1] = &self.root().hash_keys;

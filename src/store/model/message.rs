@@ -1,13 +1,13 @@
 //! A message's life: a draft of one worker, then published, and gone with its last holder.
 
-use crate::store::ground::layout::{Channel, ChannelFlags, Message, MessageFlags};
+use crate::store::ground::layout::{Channel, Message, MessageFlags};
 use crate::store::ground::memory::Ref;
 use crate::store::ground::slot_id::SlotId;
 use crate::store::model::parts::Parts;
 use crate::store::model::stamp::Stamp;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::alloc::{Full, footprint};
-use crate::store::transaction::list::{ByExpiry, InHistory};
+use crate::store::transaction::list::InHistory;
 
 impl Transaction<'_> {
     /// Takes room for a message. The worker's slot holds it until it is published or discarded, so a
@@ -85,75 +85,14 @@ impl Transaction<'_> {
         }
     }
 
-    pub fn hold(&self, message: Ref<Message>) {
-        self.add(&self.at(message).refs, 1);
-    }
-
-    pub fn release(&self, message: Ref<Message>) {
-        let m = self.at(message);
-        self.sub(&m.refs, 1);
-        if m.refs.get() == 0 {
-            let channel = m.channel.get();
-            self.free(message);
-            if let Some(channel) = channel {
-                self.release_channel(channel);
-            }
-        }
-    }
-
     /// Zone bytes of a message.
     pub fn message_bytes(&self, message: Ref<Message>) -> u64 {
         footprint(self.at(message).size()) as u64
     }
 
-    /// Puts a message at the end of its channel's history.
-    pub fn enter_history(&self, channel: Ref<Channel>, message: Ref<Message>) {
-        let (c, m) = (self.at(channel), self.at(message));
-        self.hold(message);
-        self.set(&m.flags, (m.flags() | MessageFlags::STORED).bits());
-        self.push_back::<InHistory>(&c.fifo, message);
-        self.enqueue::<ByExpiry>(&self.root().expiring, message);
-        self.add(&c.stored, 1);
-        if !c.flags().contains(ChannelFlags::EVENTS) {
-            self.add64(&self.root().stored, 1);
-        }
-    }
-
-    /// What remains of leaving a history once the message is out of the list.
-    pub fn leave_history(&self, message: Ref<Message>) {
-        let m = self.at(message);
-        self.dequeue::<ByExpiry>(&self.root().expiring, message);
-        self.set(&m.flags, (m.flags() - MessageFlags::STORED).bits());
-    }
-
     pub fn stamp_of(&self, message: Ref<Message>) -> Stamp {
         let m = self.at(message);
         Stamp { second: u64::from(m.second.get()), tag: m.tag.get() }
-    }
-
-    /// Ends the stay of one expired message. A history shrinks from its oldest end only, so one that
-    /// expires behind a longer-lived one waits for it (LIFE-42). False if nothing is expired.
-    pub fn expire_one(&self, now: u64) -> bool {
-        let root = self.root();
-        let Some(message) = self.first_due::<ByExpiry>(&root.expiring, now) else { return false };
-        let Some(channel) = self.at(message).channel.get() else {
-            unreachable!("a stored message has a channel")
-        };
-        let c = self.at(channel);
-        let oldest = c.fifo.head.get() == Some(message);
-        if oldest && !c.flags().contains(ChannelFlags::DELETED) {
-            self.drop_oldest(channel, now);
-        } else {
-            self.dequeue::<ByExpiry>(&root.expiring, message);
-        }
-        true
-    }
-
-    /// A message that became its channel's oldest: if it expired while it was not, it is next.
-    pub fn expect_again(&self, oldest: Ref<Message>) {
-        if !self.at(oldest).flags().contains(MessageFlags::IN_QUEUE) {
-            self.enqueue_first::<ByExpiry>(&self.root().expiring, oldest);
-        }
     }
 }
 

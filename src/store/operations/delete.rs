@@ -42,6 +42,7 @@ impl Zone {
             }
             return None;
         };
+        tx.make_room_for_events(channel, now);
         if let Some(draft) = delete_text {
             tx.end_draft(me, draft);
         }

@@ -29,7 +29,6 @@ use crate::store::ground::memory::Ref;
 use crate::store::model::event::Event;
 use crate::store::model::limits::Limits;
 use crate::store::model::mailbox::Posted;
-use crate::store::model::message::seconds;
 use crate::store::model::parts::Parts;
 use crate::store::operations::evict::message_size;
 use crate::store::transaction::Transaction;
@@ -91,54 +90,25 @@ impl Zone {
 }
 
 impl Transaction<'_> {
-    /// There is an events channel.
-    pub fn tells(&self) -> bool {
-        self.root().events.get().is_some()
-    }
-
-    /// Whether this is the id of the events channel.
-    pub fn names_events(&self, id: &[u8]) -> bool {
-        self.root().events.get().is_some_and(|channel| self.channel_id(channel) == id)
-    }
-
-    pub fn is_events(&self, channel: Ref<Channel>) -> bool {
-        self.at(channel).flags().contains(ChannelFlags::EVENTS)
-    }
-
-    /// Notes an event of the open step, which has freed nothing yet.
+    /// Makes room for the events of this channel that a step tells of which is not to fail, two at most, as far as
+    /// that can be. Before the step: nothing is uncommitted.
     #[inline]
-    pub fn record_event(&self, event: Event, channel: Ref<Channel>, now: u64) {
-        if self.tells() {
-            self.record_some_event(event, channel, now);
+    pub fn make_room_for_events(&self, channel: Ref<Channel>, now: u64) {
+        #[cfg(debug_assertions)]
+        assert!(self.is_untouched(), "room is made before a step");
+        if self.tells() && !self.is_events(channel) {
+            self.make_room_for_two(channel, now);
         }
     }
 
     #[cold]
-    fn record_some_event(&self, event: Event, channel: Ref<Channel>, now: u64) {
-        if self.is_events(channel) {
-            return;
-        }
-        let root = self.root();
-        let text = event.text(self.channel_id(channel));
-        let kind = Some(event.name().as_bytes());
-        let parts = Parts { text: &[&text], event_type: kind, ..Parts::default() };
-        if self.is_untouched() {
-            // A step that cannot fail begins. Some tell of two events.
-            let size = message_size(&parts);
-            let event = || self.allocate::<Message>(size).map(drop);
-            self.make_room_before(now, || event().and_then(|()| event()));
-        }
-        // An allocation that fails has changed nothing.
-        let Ok(message) = self.new_message(&parts) else {
-            self.note_untold();
-            return self.add64(&root.events_dropped, 1);
-        };
-        // SAFETY: just allocated in this step, not yet in any list.
-        unsafe { parts.copy_to(self.memory(), message) };
-        let m = self.at(message);
-        m.second.store(seconds(now));
-        m.expires.store(seconds(now + root.events_ttl.get()));
-        self.push_back::<InHistory>(&root.noted, message);
+    fn make_room_for_two(&self, channel: Ref<Channel>, now: u64) {
+        let longest = Event::ClientUnsubscribed;
+        let text = longest.text(self.channel_id(channel));
+        let kind = Some(longest.name().as_bytes());
+        let size = message_size(&Parts { text: &[&text], event_type: kind, ..Parts::default() });
+        let event = || self.allocate::<Message>(size).map(drop);
+        self.make_room_before(now, || event().and_then(|()| event()));
     }
 
     /// Makes the step final and publishes the events it noted. The lock is kept.

@@ -1,6 +1,7 @@
 //! What the zone does for its callers, one file an operation. `evict` is what they do when the zone is full,
 //! `events` how they are told of.
 
+pub mod create;
 pub mod delete;
 pub mod delivery;
 pub mod events;

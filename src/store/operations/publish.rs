@@ -24,9 +24,6 @@ use crate::store::transaction::alloc::Full;
 use crate::store::transaction::list::OfChannel;
 use crate::store::zone::Zone;
 
-/// Messages that one publish drops at most from a channel.
-const TRIMMED: usize = 256;
-
 /// What is published, by whom, and under which settings.
 #[derive(Clone, Copy)]
 pub struct Publish<'a> {
@@ -191,48 +188,6 @@ impl Zone {
 }
 
 impl Transaction<'_> {
-    /// Creates those of the channels that do not exist, or none of them. Committed one by one.
-    pub fn create_missing(
-        &self,
-        ids: &[&[u8]],
-        limits: &Limits,
-        now: u64,
-    ) -> Result<SmallVec<[Ref<Channel>; 4]>, StoreError> {
-        let mut missing: SmallVec<[&[u8]; 4]> =
-            ids.iter().copied().filter(|id| self.find(id).is_none()).collect();
-        let mut seen = std::collections::HashSet::new();
-        if missing.len() > 1 {
-            missing.retain(|id| seen.insert(*id));
-        }
-        for wildcard in [false, true] {
-            let count = missing.iter().filter(|id| limits.is_wildcard(id) == wildcard).count();
-            if count > 0 {
-                self.may_create(wildcard, count as u64, limits)?;
-            }
-        }
-        let mut created = SmallVec::new();
-        for id in missing {
-            match self.made_room(now, || self.create_channel(id, limits, now)) {
-                Ok(channel) => created.push(channel),
-                Err(Full) => {
-                    self.rollback();
-                    self.uncreate_all(&created, now);
-                    return Err(StoreError::Full);
-                }
-            }
-            self.commit_and_publish();
-        }
-        Ok(created)
-    }
-
-    /// Takes back what [`Transaction::create_missing`] did, before the lock was given up.
-    pub fn uncreate_all(&self, created: &[Ref<Channel>], now: u64) {
-        for &channel in created {
-            self.uncreate(channel, now);
-            self.commit_and_publish();
-        }
-    }
-
     /// Adds a target with what its message needs; on failure gives back what all before it have.
     fn reserve_one<'a>(
         &self,
@@ -382,19 +337,6 @@ impl Transaction<'_> {
 
         self.trim(channel, publish.limits.max_stored, publish.now);
         published.channels.push(self.info(channel));
-    }
-
-    /// Drops the oldest messages of a channel that stores too many (LIFE-41), of which there is one unless
-    /// the limit was lowered; then not all at once, and the next publishes go on with it.
-    pub fn trim(&self, channel: Ref<Channel>, most: Option<u64>, now: u64) {
-        let c = self.at(channel);
-        for _ in 0..TRIMMED {
-            if most.is_none_or(|most| u64::from(c.stored.get()) <= most) {
-                return;
-            }
-            self.drop_oldest(channel, now);
-            self.commit();
-        }
     }
 
     fn post_to_all(

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::store::ground::layout::{CAUSES, Channel, ChannelFlags, MODES, PAGE, SlotState};
 use crate::store::ground::memory::Ref;
 use crate::store::ground::slot_id::SlotId;
-use crate::store::operations::slots::DropCause;
+use crate::store::model::counts::DropCause;
 use crate::store::transaction::Transaction;
 use crate::store::transaction::list::{ByCreation, ListTag};
 use crate::store::zone::Zone;

@@ -9,7 +9,7 @@
 //! of entries ever removed, so a worker that takes a little is not stuck. The stuck one itself takes the
 //! mark away with the next mail that it takes, or publishes.
 //!
-//! **What it may keep.** While less than half of the zone is free, all stuck workers together keep a [`SHARE`] of
+//! **What it may keep.** While less than half of the zone is free, all stuck workers together keep a share of
 //! the zone. Newer messages are not put into their mailboxes, and those that are there already are taken
 //! back, the newest first. What a worker is reading without the lock (`Slot::mail_lent`) stays: one message, or
 //! a small part of the zone (`delivery.rs`).
@@ -19,17 +19,13 @@
 
 use std::time::Duration;
 
-use crate::store::ground::layout::{Node, Slot};
+use crate::store::ground::layout::Slot;
 use crate::store::ground::slot_id::SlotId;
-use crate::store::operations::slots::DropCause;
 use crate::store::transaction::Transaction;
 use crate::store::zone::Zone;
 
 /// How long a worker takes nothing of what waits for it until it is stuck (LIFE-58).
 pub const STUCK_AFTER: Duration = Duration::from_secs(5);
-
-/// The part of the zone that what waits for stuck workers may take.
-const SHARE: u64 = 4;
 
 /// What `Slot::stuck` says.
 const STUCK: u32 = 1;
@@ -95,13 +91,6 @@ impl Zone {
 }
 
 impl Transaction<'_> {
-    /// Whether so many bytes of mail are more than a stuck worker may keep. There is one.
-    pub fn is_too_much(&self, bytes: u64) -> bool {
-        let is_short = (self.root().free_pages.get() as usize) < self.geometry().plan().pages / 2;
-        let workers = u64::from(self.root().stuck_workers.get().max(1));
-        is_short && bytes > self.memory().len() as u64 / SHARE / workers
-    }
-
     fn keeps_too_much(&self, slot: &Slot) -> bool {
         slot.stuck.get() != 0
             && slot.mail_count.get() > slot.mail_lent.get()
@@ -127,14 +116,6 @@ impl Transaction<'_> {
         }
         self.release(message);
         missed_in
-    }
-
-    /// The subscribers of a node do not get a message, because their worker is stuck.
-    pub fn count_missed(&self, node: &Node) {
-        let slot = self.slot(node.worker());
-        let missed = node.subscribers.get();
-        self.add64(&slot.dropped[DropCause::Memory as usize], u64::from(missed));
-        self.set(&slot.missed, slot.missed.get().saturating_add(missed));
     }
 
     /// True once for each time that a worker is stuck: for whoever tells the log. Not committed.

@@ -229,7 +229,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// `n` subscribers leave a node; the last one takes it along. The channel's inactivity period
+    /// `n` subscribers leave a node, in a step that begins here; the last one takes it along. The channel's inactivity period
     /// begins when its last subscriber leaves (LIFE-31). One event is noted: while there is an events
     /// channel, `n` is 1.
     pub fn end_subscribers(&self, node: Ref<Node>, n: u32, limits: &Limits, now: u64) {
@@ -237,6 +237,7 @@ impl Transaction<'_> {
         let Some(channel) = at.channel.get() else { unreachable!("a node has a channel") };
         let c = self.at(channel);
         let deleted = c.flags().contains(ChannelFlags::DELETED);
+        self.make_room_for_events(channel, now);
         self.record_event(Event::ClientUnsubscribed, channel, now);
         if deleted && c.subscribers.get() == n {
             self.record_event(Event::ChannelDestroyed, channel, now);
@@ -253,14 +254,6 @@ impl Transaction<'_> {
             self.free(node);
             self.release_channel(channel);
         }
-    }
-
-    pub fn slot_of(&self, node: Ref<Node>) -> &crate::store::ground::layout::Slot {
-        self.slot(self.at(node).worker())
-    }
-
-    pub fn node_of(&self, me: SlotId, channel: Ref<Channel>) -> Option<Ref<Node>> {
-        self.items::<OfChannel>(&self.at(channel).nodes).find(|&node| self.at(node).worker() == me)
     }
 
     fn add_node(&self, me: SlotId, channel: Ref<Channel>) -> Result<Ref<Node>, Full> {

@@ -25,7 +25,12 @@ impl Zone {
         for _ in 0..SLICES {
             let tx = self.begin();
             for _ in 0..SLICE {
-                let did = tx.expire_one(now) || tx.end_one_period(now) || tx.finish_one_due(now);
+                let did = tx.expire_one(now) || tx.end_one_period(now) || {
+                    tx.next_to_end()
+                        .into_iter()
+                        .for_each(|channel| tx.make_room_for_events(channel, now));
+                    tx.finish_one_due(now)
+                };
                 tx.commit_and_publish();
                 if !did {
                     tx.take_wake(&mut swept.wake);

@@ -207,6 +207,23 @@ fn events_make_room_and_are_made_room_for() {
 }
 
 #[test]
+fn the_event_of_a_deletion_finds_room_whatever_its_text() {
+    // EVT-14, PUB-86: the text of the request has taken the last that there was.
+    let bench = Bench::evicting(256 << 10);
+    bench.zone.configure_events(b"events", &bench.limits, START).unwrap();
+    let a = bench.worker();
+    for n in 0..300 {
+        let id = format!("c{n}");
+        a.publish(&id, "x", true).unwrap();
+        (0..40).for_each(|_| drop(a.publish("fill", &"x".repeat(n % 150), true).unwrap()));
+        let text = "y".repeat(n % 120);
+        bench.zone.delete(a.me, id.as_bytes(), Some(&[text.as_bytes()]), START).unwrap();
+        assert_eq!(bench.zone.begin().root().events_dropped.get(), 0, "{id}");
+    }
+    bench.check();
+}
+
+#[test]
 fn gaps_are_told() {
     let bench = Bench::evicting(256 << 10);
     let a = bench.worker();

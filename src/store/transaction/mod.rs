@@ -167,6 +167,7 @@ impl<'z> Transaction<'z> {
     }
 
     /// Nothing was changed since the last commit.
+    #[cfg(any(debug_assertions, feature = "provoked-panics"))]
     pub fn is_untouched(&self) -> bool {
         self.root.journal_len.get() == 0
     }
