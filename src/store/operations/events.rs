@@ -10,8 +10,9 @@
 //! unsubscribed balance at any moment.
 //!
 //! **Never in the way.** An event for which there is no room, as a message or in a mailbox, is dropped and
-//! counted (EVT-14); what it would have told happens all the same. Without an events channel all of this
-//! is one look at a link of the root.
+//! counted (EVT-14); what it would have told happens all the same. Where the oldest messages make room, a step
+//! that may fail is tried again with more of it (`evict.rs`), and one that may not has it made before the step
+//! begins (`make_room_for_events`). Without an events channel all of this is one look at a link of the root.
 //!
 //! **Who owns what.** The root names the events channel; the index owns it as it does any other. It has no
 //! inactivity period (EVT-3), tells nothing about itself (EVT-11), refuses publishers and DELETE, and its
