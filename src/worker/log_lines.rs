@@ -8,8 +8,7 @@ use crate::worker::subscriber::effect::{LogLine, Publication};
 /// Writes a line about a subscriber of the worker with this process id.
 pub fn write(sink: &Sink, line: &LogLine, pid: u32) {
     let closed = |why: &dyn std::fmt::Display| {
-        let line = format_args!("a websocket is closed: {why}");
-        sink.log(Level::Info, line);
+        sink.log(Level::Info, format_args!("a websocket is closed: {why}"));
     };
     match line {
         LogLine::SlowReader { channel, waiting, len, max_pending, dropped } => sink.log(
