@@ -79,7 +79,7 @@ pub struct Root {
     pub journal_len: Cell32,
     /// Keys of the index hash.
     pub hash_keys: [Cell64; 2],
-    /// When the zone was created, unix seconds.
+    /// When the zone was created, unix seconds: where the steady clock begins (`model/clock.rs`).
     pub created: Cell64,
 
     /// Between the two clocks; see `clock.rs`. Nanoseconds and seconds, signed.
@@ -178,6 +178,7 @@ pub struct Slot {
     pub position: Cell32,
     /// 1 while a wake-up is on its way.
     pub signalled: Cell32,
+    /// Second of the steady clock at which the worker took the slot.
     pub started: Cell64,
 
     /// Mailbox: a queue of blocks; `mail_first` and `mail_end` index into its first and last block.
@@ -237,7 +238,7 @@ pub struct Channel {
     pub last_second: Cell64,
     /// Stamp of the newest message that was removed: an older cursor has a gap.
     pub removed_second: Cell64,
-    /// Unix seconds at which the channel goes if nothing keeps it.
+    /// Second of the steady clock at which the channel goes if nothing keeps it.
     pub deadline: Cell64,
     pub last_tag: Cell32,
     pub removed_tag: Cell32,
@@ -270,9 +271,10 @@ pub struct Message {
     /// History of the channel; before that, the list of drafts or of noted events.
     pub fifo: Links<Message>,
     pub expiring: Links<Message>,
+    /// Of its stamp, unix seconds; of a noted event, until that has a stamp, the second of the steady clock.
     pub second: Cell32,
     pub tag: Cell32,
-    /// Unix seconds.
+    /// Second of the steady clock after which it is stored no longer.
     pub expires: Cell32,
     pub text_len: Cell32,
     pub event_id_len: Cell32,

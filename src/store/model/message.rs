@@ -96,7 +96,7 @@ impl Transaction<'_> {
     }
 }
 
-/// Unix seconds as a message keeps them.
+/// Seconds as a message keeps them.
 pub fn seconds(second: u64) -> u32 {
     u32::try_from(second).unwrap_or(u32::MAX)
 }

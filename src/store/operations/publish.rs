@@ -32,7 +32,7 @@ pub struct Publish<'a> {
     /// Whether it enters the channels' histories (PUB-48).
     pub store: bool,
     pub limits: &'a Limits,
-    /// Unix seconds.
+    /// Seconds on the steady clock.
     pub now: u64,
 }
 

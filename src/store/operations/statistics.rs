@@ -28,7 +28,7 @@ pub struct WorkerCounts {
     pub position: u32,
     /// Open subscriber connections, by mode.
     pub subscribers: [u64; MODES],
-    /// Unix seconds.
+    /// Seconds on the steady clock.
     pub started: u64,
 }
 
