@@ -1,6 +1,7 @@
 //! Subscribers of each mode through each of their endings, without nginx: what is to be done is recorded, and what
 //! is sent is kept as the client would get it.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -24,6 +25,15 @@ use crate::worker::subscriber::effect::{AnswerHead, Effect, Publication};
 use crate::worker::subscriber::input::{Budget, Input};
 use crate::worker::subscriber::stream::Beginning;
 
+/// What the tests have set up, which lasts as long as they do; the addresses tell whoever looks for leaks.
+static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+fn keep<T>(value: T) -> &'static T {
+    let kept: &'static T = Box::leak(Box::new(value));
+    KEPT.lock().unwrap().push(std::ptr::from_ref(kept).addr());
+    kept
+}
+
 /// Milliseconds of nginx's clock when a subscriber comes.
 const BEGIN: u64 = 1_000_000;
 
@@ -37,13 +47,13 @@ impl World {
     fn new(settings: MainSettings) -> World {
         let bench = Bench::new(1 << 20);
         let me = bench.worker().me;
-        let main: &'static Main = Box::leak(Box::new(Main::resolve(&settings).unwrap()));
+        let main = keep(Main::resolve(&settings).unwrap());
         let context = Context::new(bench.zone, me, main);
         World { bench, context }
     }
 
     fn location(&self, mode: SubscriberMode, settings: LocationSettings) -> &'static Location {
-        Box::leak(Box::new(Location::of_subscriber(mode, &settings, self.context.main)))
+        keep(Location::of_subscriber(mode, &settings, self.context.main))
     }
 
     fn joined(&self, ids: &[&str], backtrack: u64) -> SmallVec<[Subscription; 1]> {
